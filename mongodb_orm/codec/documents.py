@@ -1,0 +1,200 @@
+"""Whole documents, from BSON to objects and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from struct import Struct
+from typing import Any, Generic, TypeVar
+
+import bson
+from bson.errors import BSONError
+from pydantic import ValidationError
+
+from ..exceptions import CorruptDocumentError, DocumentTooLargeError, MongoDBORMError, UnencodableValueError
+from ..schema import MappedModel, set_snapshot, spec_of
+from ..types import Document
+from .schemas import load_validator, storage_serializer
+from .values import CODEC_OPTIONS, NAIVE_OPTIONS
+
+M = TypeVar("M", bound=MappedModel)
+
+MAX_SIZE = 16 * 1024 * 1024
+"""MongoDB's limit of one document (https://www.mongodb.com/docs/manual/reference/limits/)."""
+
+MAX_DEPTH = 100
+"""MongoDB's limit of nesting (same page)."""
+
+_length_at = Struct("<i").unpack_from
+
+
+def split(chunk: bytes) -> Iterator[bytes]:
+    """Take concatenated BSON documents apart."""
+    position, end = 0, len(chunk)
+    while position < end:
+        (size,) = _length_at(chunk, position)
+        yield chunk[position : position + size]
+        position += size
+
+
+def decode(raw: bytes) -> Document:
+    """Return one document as a dict, under stored names."""
+    return bson.decode(raw, CODEC_OPTIONS)
+
+
+def decode_all(chunk: bytes) -> list[Document]:
+    """Return concatenated documents as dicts, under stored names."""
+    return bson.decode_all(chunk, CODEC_OPTIONS)
+
+
+class DocumentCodec(Generic[M]):
+    """Loads and dumps the documents of one model; get it by `codec_of`."""
+
+    def __init__(self, model: type[M]) -> None:
+        self._spec = spec_of(model)
+        validator, wants_naive = load_validator(model)
+        self._validate = validator.validate_python
+        self._options = NAIVE_OPTIONS if wants_naive else CODEC_OPTIONS
+        self._serialize = storage_serializer(model).to_python
+
+    def load(self, raw: bytes) -> M:
+        """Return the object that a stored document stands for; it remembers the BSON.
+
+        Raises:
+            CorruptDocumentError: When the document does not fit the model.
+        """
+        try:
+            document: M = self._validate(bson.decode(raw, self._options))
+        except ValidationError as error:
+            raise self._corrupt(raw, error) from error
+        set_snapshot(document, raw)
+        return document
+
+    def load_chunk(self, chunk: bytes) -> list[M]:
+        """Return the objects of concatenated documents.
+
+        This loop is the hot path of every read, so it holds one raw document at a time: what stays alive longer is
+        what the garbage collector walks again and again.
+
+        Raises:
+            CorruptDocumentError: When a document does not fit the model.
+        """
+        documents: list[M] = []
+        append, validate, options, unpack, decode_one = (
+            documents.append,
+            self._validate,
+            self._options,
+            _length_at,
+            bson.decode,
+        )
+        position, end = 0, len(chunk)
+        raw = b""
+        try:
+            while position < end:
+                (size,) = unpack(chunk, position)
+                raw = chunk[position : position + size]
+                position += size
+                document = validate(decode_one(raw, options))
+                set_snapshot(document, raw)
+                append(document)
+        except ValidationError as error:
+            raise self._corrupt(raw, error) from error
+        return documents
+
+    def dump(self, document: M) -> bytes:
+        """Return an object as BSON.
+
+        Raises:
+            UnencodableValueError: When BSON cannot hold a value; it names the field.
+            DocumentTooLargeError: When the document is over 16 MiB.
+        """
+        values = self._serialize(document, by_alias=True, warnings=False)
+        return encode(values, model=self._spec.name)
+
+    def dump_value(self, document: M) -> Document:
+        """Return an object as plain data under stored names, not yet encoded."""
+        values: Document = self._serialize(document, by_alias=True, warnings=False)
+        return values
+
+    def _corrupt(self, raw: bytes, error: ValidationError) -> CorruptDocumentError:
+        id_ = decode(raw).get("_id")
+        fields = ", ".join(sorted({".".join(map(str, detail["loc"])) for detail in error.errors(include_input=False)}))
+        return CorruptDocumentError(
+            f"The stored {self._spec.name} with id {id_!r} does not fit the model: {fields}.",
+            hint="Repair the document, or loosen the model (Meta.validation_on_load = 'types' skips validators).",
+            model=self._spec.name,
+            id=id_,
+        )
+
+
+def encode(values: Mapping[str, Any], *, model: str) -> bytes:
+    """Return a mapping as BSON.
+
+    Raises:
+        UnencodableValueError: When BSON cannot hold a value; it names the field.
+        DocumentTooLargeError: When the result is over 16 MiB.
+    """
+    try:
+        raw = bson.encode(values, codec_options=CODEC_OPTIONS)
+    except (BSONError, OverflowError, UnicodeEncodeError, RecursionError, TypeError, UnencodableValueError) as error:
+        raise _unencodable(values, error, model) from error
+    if len(raw) > MAX_SIZE:
+        raise DocumentTooLargeError(
+            f"The {model} document has {len(raw):,} bytes; MongoDB takes at most {MAX_SIZE:,}.",
+            hint="Split it, or keep large binary data in GridFS.",
+            model=model,
+            size=len(raw),
+        )
+    if len(raw) > 2 * MAX_DEPTH and _is_too_deep(values):
+        raise UnencodableValueError(f"The {model} document is nested more than {MAX_DEPTH} levels deep.", model=model)
+    return raw
+
+
+def _is_too_deep(value: Any, depth: int = 1) -> bool:
+    if depth > MAX_DEPTH:
+        return True
+    if isinstance(value, Mapping):
+        return any(_is_too_deep(item, depth + 1) for item in value.values() if isinstance(item, Mapping | list | tuple))
+    if isinstance(value, list | tuple):
+        return any(_is_too_deep(item, depth + 1) for item in value if isinstance(item, Mapping | list | tuple))
+    return False
+
+
+def _unencodable(values: Mapping[str, Any], error: Exception, model: str) -> MongoDBORMError:
+    path, value = _culprit(values)
+    if isinstance(error, UnencodableValueError):
+        problem, hint = error.problem, error.hint
+    elif isinstance(error, OverflowError):
+        problem, hint = "MongoDB's integers have at most 64 bits.", "Use Decimal or str for larger numbers."
+    elif isinstance(error, UnicodeEncodeError):
+        problem, hint = "The text has a lone surrogate, which is no valid UTF-8.", ""
+    elif isinstance(error, RecursionError):
+        problem, hint = "The value is nested too deeply.", ""
+    else:
+        problem, hint = f"BSON cannot hold the value: {str(error).splitlines()[0][:120]}.", ""
+    return UnencodableValueError(
+        f"{model}.{path}: {problem}" if path else f"{model}: {problem}", hint=hint, model=model, field=path, value=value
+    )
+
+
+def _culprit(values: Any, prefix: str = "") -> tuple[str | None, Any]:
+    """Return the path and value of the first part that cannot be encoded."""
+    items = values.items() if isinstance(values, Mapping) else enumerate(values)
+    for key, value in items:
+        try:
+            bson.encode({str(key) if not isinstance(values, Mapping) else key: value}, codec_options=CODEC_OPTIONS)
+        except (BSONError, OverflowError, UnicodeEncodeError, RecursionError, TypeError, UnencodableValueError):
+            path = f"{prefix}{key}"
+            if isinstance(value, Mapping | list | tuple) and len(prefix) < 500:
+                inner, found = _culprit(value, path + ".")
+                return (inner, found) if inner else (path, value)
+            return path, value
+    return None, None
+
+
+def codec_of(model: type[M]) -> DocumentCodec[M]:
+    """Return the codec of a model, built on first use."""
+    codec: DocumentCodec[M] | None = model.__dict__.get("__mongo_codec__")
+    if codec is None:
+        codec = DocumentCodec(model)
+        model.__mongo_codec__ = codec
+    return codec

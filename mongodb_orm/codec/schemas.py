@@ -1,0 +1,276 @@
+"""How a model's own core schema becomes the schemas for reading from and writing to the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import pydantic
+from pydantic import EmailStr
+from pydantic_core import SchemaSerializer, SchemaValidator, core_schema
+
+from ..schema import MappedModel, fields_of, spec_of
+from ..schema.normalizing import with_utc_datetimes
+from ..timestamps import in_utc
+
+_OPAQUE = frozenset({"metadata", "cls", "function", "ref", "default", "default_factory", "config", "expected"})
+_ARBITRARY = frozenset({"any", "is-instance", "function-plain", "callable", "is-subclass"})
+_CONTAINERS = {"list": "items_schema", "set": "items_schema", "frozenset": "items_schema", "dict": "values_schema"}
+_CONSTRAINTS = frozenset(
+    {
+        "gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "allow_inf_nan", "max_digits",
+        "decimal_places", "now_op", "tz_constraint", "to_lower", "to_upper", "strip_whitespace", "strict",
+    }
+)  # fmt: skip
+_OURS = ("pydantic", "mongodb_orm", "functools", "builtins")
+
+Node = dict[str, Any]
+_S = TypeVar("_S", SchemaValidator, SchemaSerializer)
+
+
+def load_validator(model: type[MappedModel]) -> tuple[SchemaValidator, bool]:
+    """Return the validator that makes objects of stored documents.
+
+    It expects stored names, passes over fields that the model does not know, accepts what BSON made of a type
+    (microseconds for a duration), and does not prove a format again that was proved on writing.
+
+    Returns:
+        The validator, and whether it wants naive datetimes, which it makes aware itself. It does when no user code
+        and no untyped part of the document can meet them before.
+    """
+    schema = model.__pydantic_core_schema__
+    reader = _LoadSchema(model, naive=True)
+    rewritten = reader.walk(schema)
+    if reader.meets_raw_values:
+        rewritten = _LoadSchema(model, naive=False).walk(schema)
+    return _build(SchemaValidator, rewritten), not reader.meets_raw_values
+
+
+def storage_serializer(model: type[MappedModel]) -> SchemaSerializer:
+    """Return the serializer that makes plain data of an object, as it is to be stored.
+
+    It writes stored names and every field. Serializers that a user wrote for an API do not shape what is stored: a
+    masked or shortened value would be lost for good. They do serve types that BSON could not hold otherwise.
+    """
+    return _build(SchemaSerializer, _DumpSchema(model).walk(model.__pydantic_core_schema__))
+
+
+def cast_validator(annotation: Any) -> SchemaValidator:
+    """Return the validator that casts lookup values to a type, without the constraints of stored values."""
+    has_own_config = isinstance(annotation, type) and hasattr(annotation, "__pydantic_config__")
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        has_own_config = True
+    config = None if has_own_config else pydantic.ConfigDict(arbitrary_types_allowed=True)
+    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotation, config=config)
+    return _build(SchemaValidator, with_utc_datetimes(_CastSchema().walk(adapter.core_schema)))
+
+
+def _build(kind: type[_S], schema: Any) -> _S:
+    # Nested models must use the rewritten schema, not what their class has built already.
+    return kind(schema, _use_prebuilt=False)  # type: ignore[call-arg]
+
+
+class _Rewriter:
+    """Copies a core schema and gives each node, children first, to the method named after its type."""
+
+    def __init__(self) -> None:
+        self._classes: list[type] = []
+
+    def walk(self, node: Any) -> Any:
+        if isinstance(node, list):
+            return [self.walk(item) for item in node]
+        if isinstance(node, tuple):
+            return tuple(self.walk(item) for item in node)
+        if not isinstance(node, dict):
+            return node
+        is_model = node.get("type") == "model"
+        if is_model:
+            self._classes.append(node["cls"])
+        copied = {key: value if key in _OPAQUE else self.walk(value) for key, value in node.items()}
+        kind = copied.get("type")
+        if isinstance(kind, str):
+            copied = self.visit(kind, copied)
+        if is_model:
+            self._classes.pop()
+        return copied
+
+    def visit(self, kind: str, node: Node) -> Any:
+        rewrite = getattr(self, "on_" + kind.replace("-", "_"), None)
+        return node if rewrite is None else rewrite(node)
+
+
+class _LoadSchema(_Rewriter):
+    def __init__(self, model: type[MappedModel], *, naive: bool) -> None:
+        super().__init__()
+        self._root = model
+        self._validation = spec_of(model).settings.validation_on_load
+        self._naive = naive
+        self.meets_raw_values = False
+
+    def visit(self, kind: str, node: Node) -> Any:
+        if kind == "any" or kind == "is-instance" or kind in _CONTAINERS and _CONTAINERS[kind] not in node:
+            self.meets_raw_values = True
+        node.pop("strict", None)
+        if self._validation == "types":
+            node = {key: value for key, value in node.items() if key not in _CONSTRAINTS}
+            if kind == "str":
+                node.pop("pattern", None)
+        return super().visit(kind, node)
+
+    def on_model(self, node: Node) -> Node:
+        config = dict(node.get("config") or {})
+        if config.get("extra_fields_behavior") == "forbid":
+            config["extra_fields_behavior"] = "ignore"
+        config.update(validate_by_alias=True, validate_by_name=False)
+        config.pop("populate_by_name", None)
+        config.pop("strict", None)
+        cls = node["cls"]
+        if issubclass(cls, MappedModel) and cls.__init__ is MappedModel.__init__:
+            node["custom_init"] = False
+        return {**node, "config": config}
+
+    def on_model_fields(self, node: Node) -> Node:
+        if node.get("extra_behavior") == "forbid":
+            node["extra_behavior"] = "ignore"
+        if self._classes[-1].model_config.get("extra") == "allow":  # type: ignore[attr-defined]
+            self.meets_raw_values = True
+        for name, field in _stored_fields(self._classes, self._root, node).items():
+            node["fields"][name]["validation_alias"] = field
+        return node
+
+    def on_datetime(self, node: Node) -> Any:
+        naive_wanted = node.get("tz_constraint") == "naive"
+        if naive_wanted == self._naive:
+            return node
+        return core_schema.no_info_before_validator_function(_naive if naive_wanted else _aware, node)  # type: ignore[arg-type]
+
+    def on_timedelta(self, node: Node) -> Any:
+        return core_schema.no_info_before_validator_function(_duration, node)  # type: ignore[arg-type]
+
+    def on_function_after(self, node: Node) -> Any:
+        function = _function_of(node)
+        if function is in_utc:
+            return node["schema"]
+        if _is_email_check(function) and self._validation != "full":
+            return node["schema"]
+        return self._user_function(node, function)
+
+    def on_function_before(self, node: Node) -> Any:
+        return self._user_function(node, _function_of(node), raw=True)
+
+    def on_function_wrap(self, node: Node) -> Any:
+        return self._user_function(node, _function_of(node), raw=True)
+
+    def on_function_plain(self, node: Node) -> Any:
+        self._user_function(node, _function_of(node), raw=True)
+        return node
+
+    def _user_function(self, node: Node, function: Callable[..., Any] | None, *, raw: bool = False) -> Any:
+        if function in (_aware, _naive, _duration) or not _is_users(function):
+            return node
+        if self._validation == "types" and "schema" in node:
+            return node["schema"]
+        self.meets_raw_values = self.meets_raw_values or raw
+        return node
+
+
+class _DumpSchema(_Rewriter):
+    def __init__(self, model: type[MappedModel]) -> None:
+        super().__init__()
+        self._root = model
+
+    def visit(self, kind: str, node: Node) -> Any:
+        serialization = node.get("serialization")
+        if (
+            isinstance(serialization, dict)
+            and _is_users(serialization.get("function"))
+            and _innermost(node)["type"] not in _ARBITRARY
+        ):
+            node = {key: value for key, value in node.items() if key != "serialization"}
+        return super().visit(kind, node)
+
+    def on_model(self, node: Node) -> Node:
+        config = dict(node.get("config") or {})
+        config.pop("serialize_by_alias", None)
+        return {**node, "config": config}
+
+    def on_model_fields(self, node: Node) -> Node:
+        node["computed_fields"] = []
+        for name, stored in _stored_fields(self._classes, self._root, node).items():
+            field = node["fields"][name]
+            field["serialization_alias"] = stored
+            field.pop("serialization_exclude", None)
+            field.pop("serialization_exclude_if", None)
+        return node
+
+    def on_dict(self, node: Node) -> Node:
+        keys = node.get("keys_schema")
+        if keys is not None and _innermost(keys)["type"] != "str":
+            node["serialization"] = core_schema.wrap_serializer_function_ser_schema(_text_keys)
+        return node
+
+
+class _CastSchema(_Rewriter):
+    def visit(self, kind: str, node: Node) -> Any:
+        node = {key: value for key, value in node.items() if key not in _CONSTRAINTS}
+        if kind == "str":
+            node.pop("pattern", None)
+        return super().visit(kind, node)
+
+    def on_function_after(self, node: Node) -> Any:
+        return node["schema"] if _is_email_check(_function_of(node)) else node
+
+
+def _stored_fields(classes: list[type], root: type[MappedModel], node: Node) -> dict[str, str]:
+    """Return the stored name of each field of a `model-fields` node; only the root's id is `_id`."""
+    cls = classes[-1]
+    fields = fields_of(cls)  # type: ignore[arg-type]
+    names = {name: fields[name].stored if name in fields else name for name in node["fields"]}
+    if len(classes) > 1 and issubclass(cls, MappedModel) and cls.__mongo_id_field__ in names:
+        names[cls.__mongo_id_field__] = cls.__mongo_id_field__
+    return names
+
+
+def _function_of(node: Node) -> Callable[..., Any] | None:
+    function = node.get("function")
+    return function.get("function") if isinstance(function, dict) else None
+
+
+def _is_users(function: Any) -> bool:
+    module = getattr(function, "__module__", None) or type(function).__module__
+    return function is not None and not str(module).startswith(_OURS)
+
+
+def _is_email_check(function: Any) -> bool:
+    return getattr(function, "__self__", None) is EmailStr
+
+
+def _innermost(node: Node) -> Node:
+    while isinstance(node.get("schema"), dict) and node["type"] != "model":
+        node = node["schema"]
+    return node
+
+
+def _text_keys(value: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+    return {_text_key(key): item for key, item in handler(value).items()}
+
+
+def _text_key(key: Any) -> str:
+    if isinstance(key, str):
+        return str(getattr(key, "value", key))
+    if isinstance(key, datetime):
+        return key.isoformat()
+    return str(getattr(key, "value", key))
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if type(value) is datetime else value
+
+
+def _naive(value: Any) -> Any:
+    return value.replace(tzinfo=None) if type(value) is datetime else value
+
+
+def _duration(value: Any) -> Any:
+    return timedelta(microseconds=value) if isinstance(value, int) else value

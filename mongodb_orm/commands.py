@@ -1,0 +1,148 @@
+"""What goes to the server: one frozen value per trip, under stored names, generic in what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from .types import Document, Filter, Sort, UpdateResult
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(Generic[R_co]):
+    """One trip to the server whose answer is an `R_co`."""
+
+    comment: Any = None
+    max_time_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Find(Command[bytes]):
+    """Read documents; answered as a stream of concatenated BSON."""
+
+    filter: Filter = field(default_factory=dict)
+    projection: Mapping[str, Any] | None = None
+    sort: Sort = ()
+    skip: int = 0
+    limit: int = 0
+    batch_size: int = 0
+    hint: str | Sequence[tuple[str, Any]] | None = None
+    collation: Mapping[str, Any] | None = None
+    allow_disk_use: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregate(Command[bytes]):
+    """Run a pipeline; answered as a stream of concatenated BSON."""
+
+    pipeline: Sequence[Mapping[str, Any]]
+    batch_size: int = 0
+    hint: str | Sequence[tuple[str, Any]] | None = None
+    collation: Mapping[str, Any] | None = None
+    allow_disk_use: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count(Command[int]):
+    """Count the documents that match (`limit` and `skip` as in `Find`)."""
+
+    filter: Filter = field(default_factory=dict)
+    skip: int = 0
+    limit: int = 0
+    hint: str | Sequence[tuple[str, Any]] | None = None
+    collation: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimatedCount(Command[int]):
+    """Read the collection's document count from its metadata."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distinct(Command[list[Any]]):
+    """List the distinct values of a field."""
+
+    key: str
+    filter: Filter = field(default_factory=dict)
+    collation: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsertOne(Command[None]):
+    """Insert one encoded document; it must carry its `_id`."""
+
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsertMany(Command[None]):
+    """Insert encoded documents; each must carry its `_id`."""
+
+    documents: Sequence[bytes]
+    ordered: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update(Command[UpdateResult]):
+    """Update one or many documents by operators or by a pipeline."""
+
+    filter: Filter
+    update: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    many: bool = False
+    upsert: bool = False
+    array_filters: Sequence[Mapping[str, Any]] | None = None
+    hint: str | Sequence[tuple[str, Any]] | None = None
+    collation: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete(Command[int]):
+    """Delete one or many documents; answered with how many were removed."""
+
+    filter: Filter
+    many: bool = False
+    hint: str | Sequence[tuple[str, Any]] | None = None
+    collation: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindAndUpdate(Command["bytes | None"]):
+    """Update one document and answer it, encoded, as it was before or after."""
+
+    filter: Filter
+    update: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    sort: Sort = ()
+    upsert: bool = False
+    return_new: bool = True
+    projection: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateIndex(Command[str]):
+    """Create an index; answered with its name."""
+
+    keys: Sequence[tuple[str, Any]]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropIndex(Command[None]):
+    """Drop an index by name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListIndexes(Command[list[Document]]):
+    """List the definitions of a collection's indexes; a missing collection has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCommand(Command[Document]):
+    """Run any database command on the target's database; `admin` runs it on the admin database."""
+
+    command: Mapping[str, Any]
+    admin: bool = False

@@ -1,0 +1,49 @@
+"""What a model is: its mapping as data."""
+
+from .deletion import SoftDeletion
+from .indexes import IndexSpec, index_from, keys_from
+from .mapped import (
+    MappedModel,
+    carry_state,
+    is_abstract,
+    is_deleted,
+    is_new,
+    mark_deleted,
+    set_snapshot,
+    snapshot_of,
+    spec_of,
+)
+from .registry import model_for, remember
+from .settings import ModelConfig
+from .shapes import ANY, Shape, shape_of
+from .spec import FieldSpec, ModelSpec, Resolved, fields_of, member_names, resolve, step, stored_name
+
+__all__ = [
+    "ANY",
+    "FieldSpec",
+    "IndexSpec",
+    "MappedModel",
+    "ModelConfig",
+    "ModelSpec",
+    "Resolved",
+    "Shape",
+    "SoftDeletion",
+    "carry_state",
+    "fields_of",
+    "index_from",
+    "is_abstract",
+    "is_deleted",
+    "is_new",
+    "keys_from",
+    "mark_deleted",
+    "member_names",
+    "model_for",
+    "remember",
+    "resolve",
+    "set_snapshot",
+    "shape_of",
+    "snapshot_of",
+    "spec_of",
+    "step",
+    "stored_name",
+]

@@ -1,0 +1,197 @@
+"""A Pydantic model that knows its mapping and its state, and nothing of any database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pydantic
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler
+from pydantic.fields import FieldInfo
+from pydantic_core import core_schema
+from typing_extensions import Self
+
+from ..exceptions import ConfigurationError
+from ..expressions import FieldAccess
+from ..timestamps import current_datetime
+from ..types import teach_pydantic_object_ids
+from .deletion import SoftDeletion
+from .normalizing import with_utc_datetimes
+from .settings import settings_of
+from .spec import ModelSpec
+
+_DELETED = b""
+
+teach_pydantic_object_ids()
+
+
+class MappedModel(pydantic.BaseModel):
+    """The ground of every document class: fields, mapping and the state of an object.
+
+    The state is the BSON that was last read from or written to the database. It lives in a slot, outside Pydantic's
+    own bookkeeping, so that it costs nothing in validation, equality and dumps.
+    """
+
+    __slots__ = ("_mongo_snapshot",)
+
+    model_config = ConfigDict(
+        extra="forbid", validate_by_name=True, validate_by_alias=True, arbitrary_types_allowed=True
+    )
+
+    f: ClassVar[FieldAccess] = FieldAccess()
+    """Field paths for expressions: `User.f.age >= 18`."""
+
+    __mongo_id_field__: ClassVar[str] = "id"
+    __mongo_deletion__: ClassVar[SoftDeletion | None] = None
+    __mongo_spec__: ClassVar[ModelSpec | None] = None
+    __mongo_codec__: ClassVar[Any] = None
+
+    if TYPE_CHECKING:
+        id: Any = None
+    else:
+        id: int = Field(default=None)
+    created_at: datetime = Field(default_factory=current_datetime)
+    updated_at: datetime = Field(default_factory=current_datetime)
+
+    def __init__(self, /, **data: Any) -> None:
+        """Validate `data` into a new object.
+
+        A result of `aggregate` carries `_id` beside the id, so `_id` is taken for the id where the id is missing.
+
+        Raises:
+            ValidationError: When the data does not fit.
+        """
+        id_field = self.__mongo_id_field__
+        if "_id" in data:
+            stored = data.pop("_id")
+            data.setdefault(id_field, stored)
+        if id_field in data and data[id_field] is None:
+            del data[id_field]
+        super().__init__(**data)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        settings = settings_of(cls)
+        cls.__mongo_spec__ = None
+        cls.__mongo_codec__ = None
+        cls.__mongo_id_field__ = settings.id_field
+        changed = _complete_id_field(cls, settings.id_field)
+        if not settings.strict_mode and cls.model_config.get("extra") != "allow":
+            cls.model_config["extra"] = "allow"
+            changed = True
+        if changed:
+            cls.model_rebuild(force=True, raise_errors=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return with_utc_datetimes(handler(source))
+
+    def __repr__(self) -> str:
+        id_field = self.__mongo_id_field__
+        return f"<{type(self).__name__}({id_field}={self.__dict__.get(id_field)!r})>"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __copy__(self) -> Self:
+        return carry_state(self, super().__copy__())
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return carry_state(self, super().__deepcopy__(memo))
+
+    def __getstate__(self) -> dict[Any, Any]:
+        return {**super().__getstate__(), "_mongo_snapshot": getattr(self, "_mongo_snapshot", None)}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        snapshot = state.pop("_mongo_snapshot", None)
+        super().__setstate__(state)
+        if snapshot is not None:
+            set_snapshot(self, snapshot)
+
+
+_slot: Any = MappedModel.__dict__["_mongo_snapshot"]
+
+set_snapshot = _slot.__set__
+"""Remember the BSON of an object as the database has it."""
+
+
+def snapshot_of(document: MappedModel) -> bytes | None:
+    """Return the BSON as the database has it, or None for an object that is not stored."""
+    snapshot: bytes | None = getattr(document, "_mongo_snapshot", None)
+    return snapshot or None
+
+
+def is_new(document: MappedModel) -> bool:
+    """Return whether the object was never stored."""
+    return getattr(document, "_mongo_snapshot", None) is None
+
+
+def is_deleted(document: MappedModel) -> bool:
+    """Return whether the object was removed through this instance."""
+    return getattr(document, "_mongo_snapshot", None) == _DELETED
+
+
+def mark_deleted(document: MappedModel) -> None:
+    """Remember that the object was removed, so that a save does not bring it back unnoticed."""
+    set_snapshot(document, _DELETED)
+
+
+def carry_state(source: MappedModel, copy: Any) -> Any:
+    """Give a copy the state of its source: it stands for the same stored document."""
+    snapshot = getattr(source, "_mongo_snapshot", None)
+    if snapshot is not None:
+        set_snapshot(copy, snapshot)
+    return copy
+
+
+def spec_of(model: type[pydantic.BaseModel]) -> ModelSpec:
+    """Return the mapping of a model class, built on first use.
+
+    Raises:
+        ConfigurationError: When the class cannot be mapped.
+    """
+    spec: ModelSpec | None = model.__dict__.get("__mongo_spec__")
+    if spec is None:
+        if not (isinstance(model, type) and issubclass(model, MappedModel)):
+            raise ConfigurationError(f"{model!r} is not a document model.", hint="Derive it from mongodb_orm.BaseModel.")
+        if not model.__pydantic_complete__:
+            model.model_rebuild()
+        settings = settings_of(model)
+        spec = ModelSpec(model, settings, _deletion_of(model))
+        model.__mongo_spec__ = spec
+    return spec
+
+
+def is_abstract(model: type[MappedModel]) -> bool:
+    """Return whether a class is only a base: said in `Meta`, or generic and without its parameters."""
+    generic: Mapping[str, Any] = model.__pydantic_generic_metadata__
+    return settings_of(model).abstract or bool(generic["parameters"])
+
+
+def _deletion_of(model: type[MappedModel]) -> SoftDeletion | None:
+    deletion = model.__mongo_deletion__
+    if deletion is not None and not {deletion.flag, deletion.moment} <= model.__pydantic_fields__.keys():
+        raise ConfigurationError(
+            f"{model.__name__} deletes softly but lacks {deletion.flag!r} or {deletion.moment!r}.",
+            model=model.__name__,
+        )
+    return deletion
+
+
+def _complete_id_field(cls: type[MappedModel], id_field: str) -> bool:
+    """Make the id optional before it is known, and let `Meta.id_field` replace the field `id`."""
+    fields = cls.__pydantic_fields__
+    changed = False
+    if id_field != "id" and "id" in fields and "id" not in cls.__dict__.get("__annotations__", {}):
+        del fields["id"]
+        changed = True
+    if id_field not in fields:
+        cls.__annotations__ = {**cls.__dict__.get("__annotations__", {}), id_field: int}
+        fields[id_field] = FieldInfo.from_annotated_attribute(int, None)
+        changed = True
+    elif fields[id_field].is_required():
+        fields[id_field].default = None
+        changed = True
+    return changed

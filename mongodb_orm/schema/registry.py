@@ -1,0 +1,19 @@
+"""Which model class stands for which collection, so that `$lookup` can translate names."""
+
+from __future__ import annotations
+
+from weakref import WeakValueDictionary
+
+from .mapped import MappedModel, spec_of
+
+_BY_COLLECTION: WeakValueDictionary[str, type[MappedModel]] = WeakValueDictionary()
+
+
+def remember(model: type[MappedModel]) -> None:
+    """Let later lookups of the model's collection find it."""
+    _BY_COLLECTION[spec_of(model).collection] = model
+
+
+def model_for(collection: str) -> type[MappedModel] | None:
+    """Return the model that was registered for a collection last, or None."""
+    return _BY_COLLECTION.get(collection)

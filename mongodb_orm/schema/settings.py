@@ -1,0 +1,110 @@
+"""What a model says in `class Meta`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any, Literal, get_args
+
+from ..exceptions import ConfigurationError
+from .naming import collection_name
+
+LoadValidation = Literal["full", "standard", "types"]
+
+_OWN_ONLY = frozenset({"collection_name", "abstract"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """The settings of a model, as `class Meta` gives them; a subclass inherits all but the first two.
+
+    Attributes:
+        collection_name: The collection; default: the class name in snake case.
+        abstract: Whether the class is only a base, with no collection.
+        auto_create_indexes: Whether registration creates the indexes that `indexes` declares.
+        indexes: Index declarations: a field name, a list of pairs, a mapping of fields to directions, or an
+            `IndexSpec`.
+        strict_mode: Whether unknown fields are refused; False keeps and stores them.
+        use_auto_id: Whether ids are generated.
+        id_field: The name of the id.
+        id_factory: A callable without arguments that makes an id.
+        mongo_uri: The server, when it is not the one given at registration.
+        database_name: The database, when it is not the configuration's.
+        validation_on_load: What is checked when a stored document is read: `"standard"` checks all but formats
+            that were proved on writing and are expensive to prove again (`EmailStr`), `"full"` checks everything,
+            `"types"` only types: neither constraints nor validators.
+    """
+
+    collection_name: str = ""
+    abstract: bool = False
+    auto_create_indexes: bool = True
+    indexes: Sequence[Any] = ()
+    strict_mode: bool = True
+    use_auto_id: bool = True
+    id_field: str = "id"
+    id_factory: Any = None
+    mongo_uri: str | None = None
+    database_name: str | None = None
+    validation_on_load: LoadValidation = "standard"
+
+
+_NAMES = tuple(field.name for field in fields(ModelConfig))
+
+
+def settings_of(model: type) -> ModelConfig:
+    """Return the settings of a class: its own `Meta` over those of its bases.
+
+    Raises:
+        ConfigurationError: When a name or value makes no sense.
+    """
+    values: dict[str, Any] = {}
+    inherited = {base.__dict__["Meta"] for base in model.__mro__[1:] if "Meta" in base.__dict__}
+    for base in reversed(model.__mro__):
+        meta = base.__dict__.get("Meta")
+        if meta is None:
+            continue
+        own = {
+            name: value
+            for layer in reversed(meta.__mro__[:-1])
+            for name, value in vars(layer).items()
+            if not name.startswith("__") and not (name in _OWN_ONLY and layer in inherited - {meta})
+        }
+        _check(base, own)
+        values.update(own if base is model else {k: v for k, v in own.items() if k not in _OWN_ONLY})
+    if "collection_name" not in values:
+        values["collection_name"] = collection_name(model.__name__)
+    return ModelConfig(**values)
+
+
+def _check(model: type, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if name not in _NAMES:
+            near = get_close_matches(name, _NAMES, n=1)
+            raise ConfigurationError(
+                f"{model.__name__}.Meta has no setting {name!r}.",
+                hint=f"Did you mean {near[0]!r}?" if near else f"Settings are: {', '.join(_NAMES)}.",
+                model=model.__name__,
+                setting=name,
+            )
+        problem = _problem(name, value)
+        if problem:
+            raise ConfigurationError(
+                f"{model.__name__}.Meta.{name} {problem}.", model=model.__name__, setting=name, value=value
+            )
+
+
+def _problem(name: str, value: Any) -> str:
+    if name in ("collection_name", "id_field") and (not isinstance(value, str) or not value):
+        return "must be a non-empty string"
+    if name == "collection_name" and (value.startswith("system.") or "$" in value or "\0" in value):
+        return "must not contain $ or NUL, nor start with 'system.'"
+    if name in ("abstract", "auto_create_indexes", "strict_mode", "use_auto_id") and not isinstance(value, bool):
+        return "must be True or False"
+    if name == "indexes" and (isinstance(value, str | Mapping) or not isinstance(value, Sequence)):
+        return "must be a list of index declarations"
+    if name == "id_factory" and value is not None and not callable(value):
+        return "must be callable"
+    if name == "validation_on_load" and value not in get_args(LoadValidation):
+        return f"must be one of {', '.join(get_args(LoadValidation))}"
+    return ""

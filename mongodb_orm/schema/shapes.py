@@ -1,0 +1,99 @@
+"""What an annotation looks like from a query: a scalar, an array, a mapping, a nested model or anything."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping, MutableSequence, Sequence, Set
+from collections import deque
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+import pydantic
+from typing_extensions import TypeAliasType
+
+Kind = Literal["scalar", "array", "mapping", "model", "union", "any"]
+
+_ARRAYS = (list, tuple, set, frozenset, deque, Sequence, MutableSequence, Set)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An annotation, seen from outside.
+
+    Attributes:
+        annotation: The type, without `Annotated` and without None.
+        kind: How paths and lookups go on from here.
+        element: The shape of an array's elements or of a mapping's values.
+        model: The nested model.
+        members: The parts of a union.
+        optional: Whether None is allowed.
+    """
+
+    annotation: Any
+    kind: Kind
+    element: Shape | None = None
+    model: type[pydantic.BaseModel] | None = None
+    members: tuple[Shape, ...] = ()
+    optional: bool = False
+
+
+ANY = Shape(Any, "any")
+
+
+def shape_of(annotation: Any) -> Shape:
+    """Return the shape of an annotation."""
+    try:
+        return _cached(annotation)
+    except TypeError:  # an unhashable annotation, such as Literal[[]] or Annotated metadata
+        return _build(annotation)
+
+
+@lru_cache(maxsize=4096)
+def _cached(annotation: Any) -> Shape:
+    return _build(annotation)
+
+
+def _build(annotation: Any) -> Shape:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return shape_of(get_args(annotation)[0])
+    if isinstance(annotation, TypeAliasType):
+        return shape_of(annotation.__value__)
+    if origin is Union or origin is types.UnionType:
+        return _union(annotation)
+    if isinstance(annotation, TypeVar):
+        return shape_of(annotation.__bound__) if annotation.__bound__ else ANY
+    plain = origin or annotation
+    if not isinstance(plain, type):
+        return ANY if plain is Any else Shape(annotation, "scalar")
+    if issubclass(plain, pydantic.BaseModel):
+        return Shape(annotation, "model", model=plain)
+    if issubclass(plain, str | bytes):
+        return Shape(annotation, "scalar")
+    if plain in _ARRAYS or issubclass(plain, list | tuple | set | frozenset | deque):
+        return Shape(annotation, "array", element=_element(annotation, plain))
+    if plain is Mapping or issubclass(plain, Mapping):
+        values = get_args(annotation)[1:2]
+        return Shape(annotation, "mapping", element=shape_of(values[0]) if values else ANY)
+    if plain is object or hasattr(plain, "__dataclass_fields__"):
+        return Shape(annotation, "any")
+    return Shape(annotation, "scalar")
+
+
+def _union(annotation: Any) -> Shape:
+    members = [member for member in get_args(annotation) if member is not type(None)]
+    optional = len(members) < len(get_args(annotation))
+    if len(members) == 1:
+        inner = shape_of(members[0])
+        return Shape(inner.annotation, inner.kind, inner.element, inner.model, inner.members, optional)
+    return Shape(Union[tuple(members)], "union", members=tuple(map(shape_of, members)), optional=optional)
+
+
+def _element(annotation: Any, plain: type) -> Shape:
+    arguments = [argument for argument in get_args(annotation) if argument is not Ellipsis]
+    if not arguments:
+        return ANY
+    if len(arguments) == 1 or plain is not tuple:
+        return shape_of(arguments[0])
+    return shape_of(Union[tuple(arguments)])

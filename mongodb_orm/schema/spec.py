@@ -1,0 +1,195 @@
+"""A model's mapping as data: fields and their stored names, id, deletion, indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import pydantic
+
+from ..exceptions import ConfigurationError, UnknownFieldError
+from ..ids import FactoryId, IdStrategy, strategy_for
+from ..tracking import Known
+from .deletion import SoftDeletion
+from .indexes import IndexSpec, index_from
+from .settings import ModelConfig
+from .shapes import ANY, Shape, shape_of
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field of a model.
+
+    Attributes:
+        name: Its name in Python.
+        stored: Its name in the database.
+        shape: What its annotation looks like.
+    """
+
+    name: str
+    stored: str
+    shape: Shape
+
+
+Fields = Mapping[str, FieldSpec]
+
+_FIELDS: WeakKeyDictionary[type[pydantic.BaseModel], Fields] = WeakKeyDictionary()
+
+
+def fields_of(model: type[pydantic.BaseModel]) -> Fields:
+    """Return the fields of any Pydantic model, nested ones included, by Python name."""
+    found = _FIELDS.get(model)
+    if found is None:
+        if not model.__pydantic_complete__:
+            model.model_rebuild()
+        id_field = getattr(model, "__mongo_id_field__", None)
+        found = {
+            name: FieldSpec(name, "_id" if name == id_field else stored_name(name, info), shape_of(info.annotation))
+            for name, info in model.__pydantic_fields__.items()
+        }
+        _FIELDS[model] = found
+    return found
+
+
+def stored_name(name: str, info: Any) -> str:
+    """Return the name under which a field is stored: its alias for serialization, else its own name."""
+    alias = info.serialization_alias or info.alias
+    return alias if isinstance(alias, str) else name
+
+
+def accepts_extra(model: type[pydantic.BaseModel]) -> bool:
+    """Return whether a model keeps fields that it does not declare."""
+    return model.model_config.get("extra") == "allow"
+
+
+def known_names(model: type[pydantic.BaseModel], *, seen: frozenset[type] = frozenset()) -> Known | None:
+    """Return the tree of stored names that a model knows; None where it keeps whatever comes."""
+    if model in seen or accepts_extra(model):
+        return None
+    seen = seen | {model}
+    return {
+        field.stored: known_names(field.shape.model, seen=seen) if field.shape.model else None
+        for field in fields_of(model).values()
+    }
+
+
+class ModelSpec:
+    """What is known of a model class; built once per class, by `spec_of`.
+
+    Attributes:
+        model: The class.
+        name: The class's name.
+        settings: Its `class Meta`.
+        collection: Its collection.
+        id_field: The Python name of `_id`.
+        id_strategy: Where ids come from.
+        fields: The fields by Python name.
+        names: Python names by stored name.
+        deletion: How deleting marks, or None when it removes.
+    """
+
+    def __init__(self, model: type[pydantic.BaseModel], settings: ModelConfig, deletion: SoftDeletion | None) -> None:
+        self.model = model
+        self.name = model.__name__
+        self.settings = settings
+        self.collection = settings.collection_name
+        self.id_field = settings.id_field
+        self.fields = fields_of(model)
+        self.names = {field.stored: field.name for field in self.fields.values()}
+        if len(self.names) < len(self.fields):
+            raise ConfigurationError(
+                f"Two fields of {self.name} have the same alias, so they would overwrite each other.",
+                model=self.name,
+            )
+        self.id_shape = self.fields[self.id_field].shape
+        self.id_strategy: IdStrategy = (
+            FactoryId(settings.id_factory)
+            if settings.id_factory is not None
+            else strategy_for(self.id_shape.annotation, auto=settings.use_auto_id)
+        )
+        self.deletion = deletion
+        self.accepts_extra = accepts_extra(model)
+
+    @cached_property
+    def indexes(self) -> tuple[IndexSpec, ...]:
+        """The declared indexes."""
+        return tuple(map(index_from, self.settings.indexes))
+
+    @cached_property
+    def known(self) -> Known:
+        """The tree of stored names, for finding changes."""
+        names = known_names(self.model)
+        if names is not None:
+            return names
+        return {field.stored: known_names(field.shape.model) if field.shape.model else None
+                for field in self.fields.values()}
+
+    def __repr__(self) -> str:
+        return f"<ModelSpec {self.name} in {self.collection!r}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Where a path leads: the dotted stored path and the shape found there."""
+
+    stored: str
+    shape: Shape
+
+
+def step(shape: Shape, part: str) -> tuple[str, Shape] | None:
+    """Go from a shape to one of its members.
+
+    Returns:
+        The member's stored name and its shape, or None when there is no such member.
+    """
+    if shape.kind == "model" and shape.model is not None:
+        field = fields_of(shape.model).get(part)
+        if field is None:
+            field = next((f for f in fields_of(shape.model).values() if f.stored == part), None)
+        if field is not None:
+            return field.stored, field.shape
+        return (part, ANY) if accepts_extra(shape.model) else None
+    if shape.kind == "array" and shape.element is not None:
+        if part.isdigit() or part == "$" or (part.startswith("$[") and part.endswith("]")):
+            return part, shape.element
+        return step(shape.element, part)
+    if shape.kind == "mapping":
+        return part, shape.element or ANY
+    if shape.kind == "any":
+        return part, ANY
+    for member in shape.members:
+        found = step(member, part)
+        if found is not None:
+            return found
+    return None
+
+
+def resolve(spec: ModelSpec, path: tuple[str, ...]) -> Resolved:
+    """Translate a path of Python names.
+
+    Raises:
+        UnknownFieldError: When a step leads nowhere.
+    """
+    shape = Shape(spec.model, "model", model=spec.model)
+    stored: list[str] = []
+    for position, part in enumerate(path):
+        found = step(shape, part)
+        if found is None:
+            raise UnknownFieldError(
+                ".".join((spec.name, *path[:position])), ".".join(path) if not position else part, member_names(shape)
+            )
+        stored.append(found[0])
+        shape = found[1]
+    return Resolved(".".join(stored), shape)
+
+
+def member_names(shape: Shape) -> list[str]:
+    """Return the names that may follow a shape in a path, for suggestions."""
+    if shape.model is not None:
+        return list(fields_of(shape.model))
+    if shape.element is not None:
+        return member_names(shape.element)
+    return [name for member in shape.members for name in member_names(member)]

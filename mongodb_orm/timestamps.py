@@ -1,0 +1,39 @@
+"""The clock: UTC, aware, in the whole milliseconds that BSON keeps."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def current_datetime() -> datetime:
+    """Return the current time as MongoDB would store it: aware, UTC, whole milliseconds.
+
+    Example:
+        >>> current_datetime().tzinfo
+        datetime.timezone.utc
+    """
+    return in_utc(datetime.now(UTC))
+
+
+def in_utc(value: datetime) -> datetime:
+    """Return `value` in UTC and whole milliseconds; a naive value is taken as UTC.
+
+    BSON dates are milliseconds since the epoch (https://bsonspec.org/spec.html), so this is what a stored value
+    will be when it is read again.
+    """
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=UTC)
+    elif value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    excess = value.microsecond % 1000
+    return value.replace(microsecond=value.microsecond - excess) if excess else value
+
+
+def later_than(previous: datetime | None) -> datetime:
+    """Return the current time, at least one millisecond after `previous`, so that an update always shows."""
+    now = current_datetime()
+    if previous is None:
+        return now
+    return max(now, in_utc(previous) + _MILLISECOND)
