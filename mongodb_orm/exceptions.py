@@ -24,6 +24,7 @@
     │   └── UnencodableValueError     (ValueError)    BSON cannot hold the value
     │       └── DocumentTooLargeError                 over 16 MiB
     ├── BulkError                                     part of a bulk write failed
+    │   └── BulkDuplicateError                        ... because of a unique index; a DuplicateDocumentError too
     ├── IndexConflictError                            the index exists with other options
     └── OperationError                                the server refused the operation
         └── TransactionError                          a transaction could not go on
@@ -35,13 +36,15 @@ knows only the builtins catches them too.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticKnownError
 
 __all__ = [
+    "BulkDuplicateError",
     "BulkError",
     "BulkFailure",
     "ConfigurationError",
@@ -366,6 +369,10 @@ class BulkError(MongoDBORMError):
     written: tuple[int, ...]
 
 
+class BulkDuplicateError(BulkError, DuplicateDocumentError):
+    """A unique index refused part of a bulk write; index, fields and value are those of the first failure."""
+
+
 class IndexConflictError(MongoDBORMError):
     """An index of that name or key exists with other options.
 
@@ -386,3 +393,21 @@ class OperationError(MongoDBORMError):
 
 class TransactionError(OperationError):
     """A transaction could not go on."""
+
+
+def relocated(title: str, errors: Iterable[tuple[tuple[int | str, ...], ValidationError]]) -> ValidationError:
+    """Return one `ValidationError` made of several, each location prefixed.
+
+    Args:
+        title: The model's name.
+        errors: Pairs of a prefix, such as `(index,)` or `("age",)`, and an error.
+    """
+    details: list[InitErrorDetails] = []
+    for prefix, error in errors:
+        for detail in error.errors(include_url=False):
+            try:
+                kind: Any = PydanticKnownError(detail["type"], detail.get("ctx"))  # type: ignore[arg-type]
+            except (KeyError, TypeError, ValueError):  # a type of the user's own
+                kind = PydanticCustomError(detail["type"], detail["msg"].replace("{", "(").replace("}", ")"))  # type: ignore[arg-type]
+            details.append(InitErrorDetails(type=kind, loc=(*prefix, *detail["loc"]), input=detail["input"]))
+    return ValidationError.from_exception_data(title, details)

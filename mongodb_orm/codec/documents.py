@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from struct import Struct
 from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 import bson
+import pydantic
 from bson.errors import BSONError
 from pydantic import ValidationError
+from pydantic_core import SchemaSerializer
 
 from ..exceptions import CorruptDocumentError, DocumentTooLargeError, MongoDBORMError, UnencodableValueError
 from ..schema import MappedModel, set_snapshot, spec_of
 from ..types import Document
 from .schemas import load_validator, storage_serializer
-from .values import CODEC_OPTIONS, NAIVE_OPTIONS
+from .values import CODEC_OPTIONS, NAIVE_OPTIONS, register_encoder
 
 M = TypeVar("M", bound=MappedModel)
 
@@ -198,3 +201,17 @@ def codec_of(model: type[M]) -> DocumentCodec[M]:
         codec = DocumentCodec(model)
         model.__mongo_codec__ = codec
     return codec
+
+
+_NESTED: WeakKeyDictionary[type[pydantic.BaseModel], SchemaSerializer] = WeakKeyDictionary()
+
+
+def _dump_nested(value: pydantic.BaseModel) -> Any:
+    """Return a Pydantic object that stands alone, in a filter or an update, as it is stored inside a document."""
+    serializer = _NESTED.get(type(value))
+    if serializer is None:
+        serializer = _NESTED[type(value)] = storage_serializer(type(value))
+    return serializer.to_python(value, by_alias=True, warnings=False)
+
+
+register_encoder(pydantic.BaseModel, _dump_nested)

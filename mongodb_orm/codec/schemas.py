@@ -47,7 +47,7 @@ def load_validator(model: type[MappedModel]) -> tuple[SchemaValidator, bool]:
     return _build(SchemaValidator, rewritten), not reader.meets_raw_values
 
 
-def storage_serializer(model: type[MappedModel]) -> SchemaSerializer:
+def storage_serializer(model: type[pydantic.BaseModel]) -> SchemaSerializer:
     """Return the serializer that makes plain data of an object, as it is to be stored.
 
     It writes stored names and every field. Serializers that a user wrote for an API do not shape what is stored: a
@@ -176,7 +176,7 @@ class _LoadSchema(_Rewriter):
 
 
 class _DumpSchema(_Rewriter):
-    def __init__(self, model: type[MappedModel]) -> None:
+    def __init__(self, model: type[pydantic.BaseModel]) -> None:
         super().__init__()
         self._root = model
 
@@ -222,7 +222,7 @@ class _CastSchema(_Rewriter):
         return node["schema"] if _is_email_check(_function_of(node)) else node
 
 
-def _stored_fields(classes: list[type], root: type[MappedModel], node: Node) -> dict[str, str]:
+def _stored_fields(classes: list[type], root: type[pydantic.BaseModel], node: Node) -> dict[str, str]:
     """Return the stored name of each field of a `model-fields` node; only the root's id is `_id`."""
     cls = classes[-1]
     fields = fields_of(cls)  # type: ignore[arg-type]

@@ -92,7 +92,6 @@ _ENCODERS: dict[type, Callable[[Any], Any]] = {
     ipaddress.IPv4Network: str,
     ipaddress.IPv6Network: str,
     complex: str,
-    pydantic.BaseModel: lambda value: value.model_dump(by_alias=True),
     Mapping: dict,
 }
 if hasattr(pydantic.networks, "_BaseUrl"):
@@ -131,6 +130,10 @@ def encode_value(value: Any) -> Any:
     encode = _RESOLVED[kind]
     if encode is not None:
         return encode(value)
+    if kind is int:
+        raise UnencodableValueError(
+            "MongoDB's integers have at most 64 bits.", hint="Use Decimal or str for larger numbers.", value=value
+        )
     raise UnencodableValueError(
         f"MongoDB cannot hold a {kind.__module__}.{kind.__qualname__}.",
         hint="Give the field a type that BSON knows, or call register_encoder(type, function).",

@@ -89,6 +89,7 @@ class ModelSpec:
         fields: The fields by Python name.
         names: Python names by stored name.
         deletion: How deleting marks, or None when it removes.
+        keywords: The keyword lookups that were taken apart before.
     """
 
     def __init__(self, model: type[pydantic.BaseModel], settings: ModelConfig, deletion: SoftDeletion | None) -> None:
@@ -112,6 +113,7 @@ class ModelSpec:
         )
         self.deletion = deletion
         self.accepts_extra = accepts_extra(model)
+        self.keywords: dict[str, Any] = {}
 
     @cached_property
     def indexes(self) -> tuple[IndexSpec, ...]:

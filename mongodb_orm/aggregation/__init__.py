@@ -1,0 +1,5 @@
+"""Aggregation pipelines on models."""
+
+from .aggregation import Aggregation
+
+__all__ = ["Aggregation"]

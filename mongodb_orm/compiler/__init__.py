@@ -1,0 +1,1 @@
+"""From what callers mean to what MongoDB understands; pure functions."""

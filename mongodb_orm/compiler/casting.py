@@ -1,0 +1,110 @@
+"""Lookup values, cast to the type of the field that they are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from functools import lru_cache
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import SchemaValidator
+
+from ..codec import cast_validator
+from ..exceptions import InvalidValueError, UnsafeQueryError
+from ..schema import Shape
+
+_INT64 = 2**63
+_LISTS = (list, tuple, Set)
+
+
+class Place:
+    """Where a value stands, for messages: a model and a field as the caller wrote it."""
+
+    __slots__ = ("field", "model")
+
+    def __init__(self, model: str, field: str) -> None:
+        self.model = model
+        self.field = field
+
+    def refuse(self, value: Any, problem: str, hint: str = "") -> InvalidValueError:
+        """Return the error for a value that does not fit."""
+        return InvalidValueError(
+            f"{self.model}.{self.field}: {problem}", hint=hint, model=self.model, field=self.field, value=value
+        )
+
+
+def cast(shape: Shape, value: Any, place: Place) -> Any:
+    """Return `value` as the type that `shape` says; None stays None.
+
+    Raises:
+        InvalidValueError: When it does not fit.
+        UnsafeQueryError: When it is a mapping with operators in it.
+    """
+    if value is None:
+        return None
+    if isinstance(value, Mapping) and shape.kind != "mapping":
+        refuse_operators(value, place)
+    if shape.kind == "any":
+        refuse_operators(value, place)
+        return value
+    if shape.kind == "array" and shape.element is not None and not isinstance(value, _LISTS):
+        return cast(shape.element, value, place)
+    try:
+        result = _validator(shape)(value)
+    except ValidationError as error:
+        reason = error.errors(include_url=False, include_input=False)[0]["msg"]
+        raise place.refuse(value, f"{reason}, not {_brief(value)}.") from error
+    if type(result) is int and not -_INT64 <= result < _INT64:
+        raise place.refuse(value, "MongoDB's integers have at most 64 bits.", "Use Decimal or str for larger numbers.")
+    return result
+
+
+def cast_all(shape: Shape, values: Any, place: Place) -> list[Any]:
+    """Return each of `values`, cast; for lookups that take a list.
+
+    Raises:
+        InvalidValueError: When `values` is no collection, or an element does not fit.
+    """
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise place.refuse(values, f"a list of values is needed, not {_brief(values)}.")
+    return [cast(shape, value, place) for value in values]
+
+
+def refuse_operators(value: Any, place: Place) -> None:
+    """Raise when a value carries query operators, at any depth.
+
+    Raises:
+        UnsafeQueryError: Always, when it does.
+    """
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if isinstance(key, str) and key.startswith("$"):
+                raise UnsafeQueryError(
+                    f"{place.model}.{place.field}: a value must not contain the operator {key!r}.",
+                    hint="This is how operator injection arrives. Use a lookup such as "
+                    f"{place.field}__ne=..., or write a raw filter on purpose, as a positional mapping.",
+                    model=place.model,
+                    field=place.field,
+                    value=value,
+                )
+            refuse_operators(inner, place)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            refuse_operators(inner, place)
+
+
+def _validator(shape: Shape) -> Any:
+    try:
+        return _cached_validator(shape.annotation).validate_python
+    except TypeError:  # an annotation that cannot be hashed
+        return cast_validator(shape.annotation).validate_python
+
+
+@lru_cache(maxsize=4096)
+def _cached_validator(annotation: Any) -> SchemaValidator:
+    return cast_validator(annotation)
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

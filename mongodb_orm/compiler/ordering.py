@@ -1,0 +1,72 @@
+"""Sort orders, compiled to pairs of stored path and direction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..exceptions import InvalidValueError
+from ..expressions import FieldPath, path_text
+from ..schema import ModelSpec, resolve
+from ..types import Sort
+
+_DIRECTIONS: dict[Any, int] = {1: 1, -1: -1, "asc": 1, "desc": -1, "ascending": 1, "descending": -1}
+
+
+def compile_sort(spec: ModelSpec, order: Any) -> Sort:
+    """Translate a sort order.
+
+    Args:
+        spec: The model's mapping.
+        order: `{"created_at": -1}`, `"-created_at"`, `[("name", 1), ("age", "desc")]`, `["-age", "name"]`, a
+            `Model.f.name`, or a list of any of these; None for no order.
+
+    Raises:
+        UnknownFieldError: When a field does not exist.
+        InvalidValueError: When a direction is none.
+    """
+    return tuple(_pairs(spec, order))
+
+
+def _pairs(spec: ModelSpec, order: Any) -> Iterable[tuple[str, Any]]:
+    if order is None:
+        return
+    if isinstance(order, str):
+        direction = -1 if order.startswith("-") else 1
+        yield _stored(spec, order.lstrip("+-") if order[:1] in ("+", "-") else order), direction
+    elif isinstance(order, FieldPath):
+        yield _stored(spec, path_text(order)), 1
+    elif isinstance(order, Mapping):
+        for field, direction in order.items():
+            yield _stored(spec, path_text(field)), _direction(spec, field, direction)
+    elif isinstance(order, tuple) and len(order) == 2 and _is_direction(order[1]):
+        yield _stored(spec, path_text(order[0])), _direction(spec, order[0], order[1])
+    elif isinstance(order, Iterable):
+        for entry in order:
+            yield from _pairs(spec, entry)
+    else:
+        raise InvalidValueError(
+            f"{order!r} is no sort order.", hint='Write {"created_at": -1}, "-created_at" or [("name", 1)].',
+            model=spec.name, value=order,
+        )  # fmt: skip
+
+
+def _stored(spec: ModelSpec, field: str) -> str:
+    return resolve(spec, tuple(field.replace("__", ".").split(".") if field not in spec.fields else (field,))).stored
+
+
+def _is_direction(value: Any) -> bool:
+    return isinstance(value, Mapping) or not isinstance(value, bool) and isinstance(value, int | str) and (
+        value in _DIRECTIONS
+    )
+
+
+def _direction(spec: ModelSpec, field: Any, value: Any) -> Any:
+    if isinstance(value, Mapping) and set(value) == {"$meta"}:
+        return dict(value)
+    if isinstance(value, Mapping) or not _is_direction(value):
+        raise InvalidValueError(
+            f"{value!r} is no direction of a sort.", hint='Use 1, -1, "asc" or "desc".', model=spec.name,
+            field=str(field), value=value,
+        )  # fmt: skip
+    return _DIRECTIONS[value]

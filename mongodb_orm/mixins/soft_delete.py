@@ -1,0 +1,76 @@
+"""Deleting that only marks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from typing_extensions import Self
+
+from ..persistence import deleting
+from ..queryset import QuerySet
+from ..schema import MappedModel, SoftDeletion
+
+
+class SoftDeleteMixin(MappedModel):
+    """Makes a model keep what is deleted.
+
+    `delete()` and deletes by query mark documents; reads, counts and updates do not see them any more, unless
+    `with_deleted()` or `only_deleted()` says otherwise or a condition names `is_deleted` or `deleted_at`.
+
+    Example:
+        >>> class User(BaseModel, SoftDeleteMixin):
+        ...     username: str
+        >>> await user.delete()
+        >>> await User.only_deleted()
+        [<User(id=1)>]
+    """
+
+    class Meta:
+        """The mixin alone is no collection."""
+
+        abstract = True
+
+    __mongo_deletion__: ClassVar[SoftDeletion | None] = SoftDeletion()
+
+    is_deleted: bool = False
+    deleted_at: datetime | None = None
+
+    async def soft_delete(self) -> bool:
+        """Mark the document as deleted.
+
+        Returns:
+            Whether it was there and not marked.
+        """
+        return await deleting.delete(self)
+
+    async def restore(self) -> bool:
+        """Undo a soft delete.
+
+        Returns:
+            Whether it was deleted.
+        """
+        return await deleting.restore(self)
+
+    async def hard_delete(self) -> bool:
+        """Remove the document from the database.
+
+        Returns:
+            Whether it was there.
+        """
+        return await deleting.hard_delete(self)
+
+    @classmethod
+    def get_active(cls, *conditions: Any, **lookups: Any) -> QuerySet[Self, Self]:
+        """Return a query on the documents that are not deleted."""
+        return QuerySet(cls).filter(*conditions, **lookups)
+
+    @classmethod
+    def with_deleted(cls) -> QuerySet[Self, Self]:
+        """Return a query on all documents, deleted or not."""
+        return QuerySet(cls).with_deleted()
+
+    @classmethod
+    def only_deleted(cls) -> QuerySet[Self, Self]:
+        """Return a query on the deleted documents."""
+        return QuerySet(cls).only_deleted()

@@ -1,0 +1,1 @@
+"""What is done to documents: inserting, saving, updating, deleting."""

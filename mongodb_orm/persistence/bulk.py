@@ -1,0 +1,146 @@
+"""Many documents at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from ..codec import codec_of
+from ..commands import InsertMany
+from ..exceptions import (
+    BulkDuplicateError,
+    BulkError,
+    BulkFailure,
+    DuplicateDocumentError,
+    InvalidValueError,
+    MongoDBORMError,
+    ValidationError,
+    relocated,
+)
+from ..executor import run
+from ..schema import MappedModel, is_new, set_snapshot, spec_of
+from .identifiers import new_ids, note_given_id
+from .saving import stamp_new, with_model_names
+
+D = TypeVar("D", bound=MappedModel)
+
+CHUNK = 1000
+"""Documents in one `insert` command; small enough to let other tasks run in between."""
+
+
+async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = True) -> list[D]:
+    """Validate and insert many documents: all are validated and encoded before anything is sent.
+
+    Raises:
+        ValidationError: When items do not fit; each location begins with the item's position, and nothing is stored.
+        BulkError: When the server refuses some; it is a `DuplicateDocumentError` too when a unique index did.
+    """
+    spec = spec_of(model)
+    if isinstance(items, Mapping | str | bytes) or not isinstance(items, Iterable):
+        raise InvalidValueError(
+            "bulk_create takes a list of mappings or objects.", model=spec.name, value=items
+        )
+    documents = _build_all(model, list(items))
+    if not documents:
+        return []
+    without_id = [document for document in documents if document.__dict__[spec.id_field] is None]
+    given = [document.__dict__[spec.id_field] for document in documents if document.__dict__[spec.id_field] is not None]
+    if without_id:
+        for document, id_ in zip(without_id, await new_ids(model, len(without_id)), strict=True):
+            document.__dict__[spec.id_field] = id_
+    try:
+        raws = [_dumped(document) for document in documents]
+        failures, written = await _insert(model, documents, raws, ordered)
+    except BaseException:
+        _forget_ids(without_id)
+        raise
+    if failures:
+        _forget_ids(without_id)
+        raise _failed(model, failures, written) from failures[0].error
+    numbers = [id_ for id_ in given if isinstance(id_, int)]
+    if numbers:
+        await note_given_id(model, max(numbers))
+    return documents
+
+
+def _build_all(model: type[D], items: list[Any]) -> list[D]:
+    documents: list[D] = []
+    errors: list[tuple[tuple[int | str, ...], ValidationError]] = []
+    for index, item in enumerate(items):
+        try:
+            documents.append(_build(model, item))
+        except ValidationError as error:
+            errors.append(((index,), error))
+    if errors:
+        raise relocated(model.__name__, errors)
+    return documents
+
+
+def _build(model: type[D], item: Any) -> D:
+    if isinstance(item, model):
+        if not is_new(item):
+            raise InvalidValueError(
+                f"{item!r} is stored already.", hint="Use save() to update it.", model=model.__name__, value=item
+            )
+        return item
+    if isinstance(item, Mapping):
+        return model(**item)
+    raise InvalidValueError(
+        f"A {model.__name__} is made of a mapping or an object of it, not of {type(item).__name__}.",
+        model=model.__name__,
+        value=item,
+    )
+
+
+def _dumped(document: MappedModel) -> bytes:
+    stamp_new(document)
+    return codec_of(type(document)).dump(document)
+
+
+async def _insert(
+    model: type[D], documents: list[D], raws: list[bytes], ordered: bool
+) -> tuple[list[BulkFailure], list[int]]:
+    spec = spec_of(model)
+    failures: list[BulkFailure] = []
+    written: list[int] = []
+    for start in range(0, len(raws), CHUNK):
+        chunk = raws[start : start + CHUNK]
+        done: Iterable[int] = range(len(chunk))
+        try:
+            await run(model, InsertMany(documents=chunk, ordered=ordered))
+        except BulkError as error:
+            done = error.written
+            for failure in error.failures:
+                if isinstance(failure.error, DuplicateDocumentError):
+                    with_model_names(spec, failure.error)
+                failures.append(BulkFailure(start + failure.index, failure.error))
+        except MongoDBORMError as error:
+            if written:
+                error.add_note(f"{len(written)} of {len(raws)} documents were stored before.")
+            raise
+        for index in done:
+            written.append(start + index)
+            set_snapshot(documents[start + index], raws[start + index])
+        if failures and ordered:
+            break
+    return failures, written
+
+
+def _forget_ids(documents: list[D]) -> None:
+    for document in documents:
+        if is_new(document):
+            document.__dict__[spec_of(type(document)).id_field] = None
+
+
+def _failed(model: type[MappedModel], failures: list[BulkFailure], written: list[int]) -> BulkError:
+    name, first = model.__name__, failures[0]
+    problem = (
+        f"{len(failures)} of the {name} documents could not be written; {len(written)} were. "
+        f"The first is item {first.index}: {str(first.error).splitlines()[0]}"
+    )
+    facts: dict[str, Any] = {"model": name, "failures": tuple(failures), "written": tuple(written)}
+    if isinstance(first.error, DuplicateDocumentError):
+        cause = first.error
+        facts |= {"index": cause.index, "fields": cause.fields, "value": cause.value}
+        return BulkDuplicateError(problem, **facts)
+    return BulkError(problem, **facts)

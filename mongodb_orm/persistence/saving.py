@@ -1,0 +1,198 @@
+"""Single documents on their way to the database and back."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from ..codec import codec_of, decode, encode
+from ..commands import Find, InsertOne, Update
+from ..exceptions import (
+    ConnectionError,
+    DocumentNotFoundError,
+    DuplicateDocumentError,
+    InvalidValueError,
+    TimeoutError,
+)
+from ..executor import run, stream
+from ..schema import MappedModel, ModelSpec, is_deleted, set_snapshot, snapshot_of, spec_of
+from ..timestamps import current_datetime, later_than
+from ..tracking import Changes, diff
+from .identifiers import new_ids, note_given_id
+
+D = TypeVar("D", bound=MappedModel)
+
+
+async def insert(document: D) -> D:
+    """Insert a new, validated object.
+
+    Raises:
+        DuplicateDocumentError: When a unique index refuses it.
+        UnencodableValueError: When BSON cannot hold a value.
+    """
+    model, spec = type(document), spec_of(type(document))
+    values = document.__dict__
+    given = values[spec.id_field]
+    if given is None:
+        values[spec.id_field] = (await new_ids(model, 1))[0]
+    stamp_new(document)
+    try:
+        raw = codec_of(model).dump(document)
+        await run(model, InsertOne(document=raw))
+    except (ConnectionError, TimeoutError):
+        # The outcome is unknown. The object keeps its id, so that saving it again cannot store it twice.
+        raise
+    except BaseException as error:
+        if given is None:
+            values[spec.id_field] = None
+        if isinstance(error, DuplicateDocumentError):
+            with_model_names(spec, error)
+        raise
+    set_snapshot(document, raw)
+    if given is not None:
+        await note_given_id(model, given)
+    return document
+
+
+async def save(document: D, *, only_update: bool = False) -> D:
+    """Insert a new object, or send what changed in a stored one.
+
+    Raises:
+        ValidationError: When a changed value does not fit its field.
+        DocumentNotFoundError: When the document has vanished, or `only_update` meets a new object.
+    """
+    spec = spec_of(type(document))
+    snapshot = snapshot_of(document)
+    if snapshot is None:
+        if only_update or is_deleted(document):
+            raise missing(document, "was deleted" if is_deleted(document) else "was never stored")
+        revalidate(document)
+        return await insert(document)
+    changes, raw = _changes(document, spec, snapshot)
+    if not changes:
+        return document
+    before = document.__dict__["updated_at"]
+    if _revalidate_changed(document, spec, changes):
+        changes, raw = _changes(document, spec, snapshot)
+    document.__dict__["updated_at"] = later_than(before)
+    try:
+        changes, raw = _changes(document, spec, snapshot)
+        update = {"$set": changes.set, "$unset": dict.fromkeys(changes.unset, "")}
+        result = await run(
+            type(document), Update(filter={"_id": decode(raw)["_id"]}, update={k: v for k, v in update.items() if v})
+        )
+        if not result.matched:
+            raise missing(document, "is no longer stored")
+    except BaseException as error:
+        document.__dict__["updated_at"] = before
+        if isinstance(error, DuplicateDocumentError):
+            with_model_names(spec, error)
+        raise
+    set_snapshot(document, raw)
+    return document
+
+
+async def refresh(document: D) -> D:
+    """Read the document again into the same object; changes that were not saved are lost.
+
+    Raises:
+        DocumentNotFoundError: When it is no longer stored.
+    """
+    fresh = await find_by_id(type(document), stored_id(document))
+    if fresh is None:
+        raise missing(document, "is no longer stored")
+    for attribute in ("__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__"):
+        object.__setattr__(document, attribute, getattr(fresh, attribute))
+    set_snapshot(document, snapshot_of(fresh))
+    return document
+
+
+async def find_by_id(model: type[D], id_: Any, hidden: dict[str, Any] | None = None) -> D | None:
+    """Return the document of that stored id, or None; `hidden` is a further filter."""
+    codec = codec_of(model)
+    async for chunk in stream(model, Find(filter={"_id": id_, **(hidden or {})}, limit=1)):
+        return codec.load(chunk)
+    return None
+
+
+def stored_id(document: MappedModel) -> Any:
+    """Return the id under which the object is stored, in its stored form.
+
+    Raises:
+        DocumentNotFoundError: When it is not stored.
+    """
+    snapshot = snapshot_of(document)
+    if snapshot is None:
+        raise missing(document, "was deleted" if is_deleted(document) else "was never stored")
+    return decode(snapshot)["_id"]
+
+
+def missing(document: MappedModel, why: str) -> DocumentNotFoundError:
+    """Return the error for an object whose document is not there."""
+    spec = spec_of(type(document))
+    return DocumentNotFoundError(
+        f"{document!r} {why}.", model=spec.name, id=document.__dict__.get(spec.id_field)
+    )
+
+
+def stamp_new(document: MappedModel) -> None:
+    """Set the timestamps of a new object, unless the caller gave them."""
+    values, given = document.__dict__, document.__pydantic_fields_set__
+    now = current_datetime()
+    if "created_at" not in given:
+        values["created_at"] = now
+    if "updated_at" not in given:
+        values["updated_at"] = now
+
+
+def with_model_names(spec: ModelSpec, error: DuplicateDocumentError) -> None:
+    """Give a duplicate error the model's names for the fields of the index."""
+    error.fields = tuple(spec.names.get(field, field) for field in error.fields)
+    error.facts = {**error.facts, "fields": error.fields}
+
+
+def revalidate(document: MappedModel) -> None:
+    """Validate an object that may have been changed since it was made, and adopt what validation makes of it.
+
+    Raises:
+        ValidationError: When a value does not fit.
+    """
+    spec = spec_of(type(document))
+    values = {name: value for name, value in document.__dict__.items() if name != spec.id_field or value is not None}
+    checked = type(document).model_validate({**values, **(document.__pydantic_extra__ or {})}, by_name=True)
+    checked.__dict__[spec.id_field] = document.__dict__[spec.id_field]
+    given = set(document.__pydantic_fields_set__)
+    object.__setattr__(document, "__dict__", checked.__dict__)
+    object.__setattr__(document, "__pydantic_fields_set__", given)
+
+
+def _changes(document: MappedModel, spec: ModelSpec, snapshot: bytes) -> tuple[Changes, bytes]:
+    raw = encode(codec_of(type(document)).dump_value(document), model=spec.name)
+    if raw == snapshot:
+        return Changes({}, []), raw
+    old, new = decode(snapshot), decode(raw)
+    changes = diff(old, new, spec.known)
+    if any(path == "_id" or path.startswith("_id.") for path in (*changes.set, *changes.unset)):
+        raise InvalidValueError(
+            f"The id of a stored {spec.name} cannot change from {old['_id']!r} to {new['_id']!r}.",
+            hint="Create a new document instead.",
+            model=spec.name,
+            field=spec.id_field,
+            value=new["_id"],
+        )
+    return changes, raw
+
+
+def _revalidate_changed(document: MappedModel, spec: ModelSpec, changes: Changes) -> bool:
+    """Validate the fields that changed, as an assignment would, and adopt the results.
+
+    The check runs on a copy, so that an error leaves the object as the caller made it.
+    """
+    names = {spec.names.get(path.partition(".")[0]) for path in (*changes.set, *changes.unset)} - {None}
+    adopted = False
+    for name in sorted(name for name in names if name):
+        copy = document.__copy__()
+        type(document).__pydantic_validator__.validate_assignment(copy, name, document.__dict__[name])
+        if copy.__dict__[name] is not document.__dict__[name]:
+            document.__dict__.update(copy.__dict__)
+            adopted = True
+    return adopted
