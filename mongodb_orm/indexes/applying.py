@@ -6,9 +6,8 @@ from typing import Any
 
 from ..codec import encode
 from ..commands import CreateIndex, DropIndex, ListIndexes
-from ..exceptions import DuplicateDocumentError, IndexConflictError, InvalidValueError
+from ..exceptions import IndexConflictError, InvalidValueError
 from ..executor import run
-from ..persistence.saving import with_model_names
 from ..schema import IndexSpec, MappedModel, spec_of
 from ..types import Document
 from .planning import CompiledIndex, compile_index, find_existing, is_same
@@ -32,11 +31,7 @@ async def create_index(model: type[MappedModel], index: IndexSpec) -> bool:
         if is_same(compiled, existing):
             return False
         raise _conflict(spec.name, compiled, existing)
-    try:
-        await run(model, CreateIndex(keys=compiled.keys, options=compiled.options))
-    except DuplicateDocumentError as error:
-        with_model_names(spec, error)
-        raise
+    await run(model, CreateIndex(keys=compiled.keys, options=compiled.options))
     return True
 
 

@@ -20,7 +20,7 @@ from ..exceptions import (
 from ..executor import run
 from ..schema import MappedModel, is_new, set_snapshot, spec_of
 from .identifiers import new_ids, note_given_id
-from .saving import stamp_new, with_model_names
+from .saving import stamp_new
 
 D = TypeVar("D", bound=MappedModel)
 
@@ -100,7 +100,6 @@ def _dumped(document: MappedModel) -> bytes:
 async def _insert(
     model: type[D], documents: list[D], raws: list[bytes], ordered: bool
 ) -> tuple[list[BulkFailure], list[int]]:
-    spec = spec_of(model)
     failures: list[BulkFailure] = []
     written: list[int] = []
     for start in range(0, len(raws), CHUNK):
@@ -111,8 +110,6 @@ async def _insert(
         except BulkError as error:
             done = error.written
             for failure in error.failures:
-                if isinstance(failure.error, DuplicateDocumentError):
-                    with_model_names(spec, failure.error)
                 failures.append(BulkFailure(start + failure.index, failure.error))
         except MongoDBORMError as error:
             if written:

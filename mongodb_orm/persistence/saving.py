@@ -6,13 +6,7 @@ from typing import Any, TypeVar
 
 from ..codec import codec_of, decode, encode
 from ..commands import Find, InsertOne, Update
-from ..exceptions import (
-    ConnectionError,
-    DocumentNotFoundError,
-    DuplicateDocumentError,
-    InvalidValueError,
-    TimeoutError,
-)
+from ..exceptions import ConnectionError, DocumentNotFoundError, InvalidValueError, TimeoutError
 from ..executor import run, stream
 from ..schema import MappedModel, ModelSpec, is_deleted, set_snapshot, snapshot_of, spec_of
 from ..timestamps import current_datetime, later_than
@@ -41,11 +35,9 @@ async def insert(document: D) -> D:
     except (ConnectionError, TimeoutError):
         # The outcome is unknown. The object keeps its id, so that saving it again cannot store it twice.
         raise
-    except BaseException as error:
+    except BaseException:
         if given is None:
             values[spec.id_field] = None
-        if isinstance(error, DuplicateDocumentError):
-            with_model_names(spec, error)
         raise
     set_snapshot(document, raw)
     if given is not None:
@@ -82,10 +74,8 @@ async def save(document: D, *, only_update: bool = False) -> D:
         )
         if not result.matched:
             raise missing(document, "is no longer stored")
-    except BaseException as error:
+    except BaseException:
         document.__dict__["updated_at"] = before
-        if isinstance(error, DuplicateDocumentError):
-            with_model_names(spec, error)
         raise
     set_snapshot(document, raw)
     return document
@@ -142,12 +132,6 @@ def stamp_new(document: MappedModel) -> None:
         values["created_at"] = now
     if "updated_at" not in given:
         values["updated_at"] = now
-
-
-def with_model_names(spec: ModelSpec, error: DuplicateDocumentError) -> None:
-    """Give a duplicate error the model's names for the fields of the index."""
-    error.fields = tuple(spec.names.get(field, field) for field in error.fields)
-    error.facts = {**error.facts, "fields": error.fields}
 
 
 def revalidate(document: MappedModel) -> None:

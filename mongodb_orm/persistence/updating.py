@@ -7,11 +7,10 @@ from typing import Any
 
 from ..commands import Update
 from ..compiler.updates import compile_operators, compile_values
-from ..exceptions import DuplicateDocumentError, InvalidValueError
+from ..exceptions import InvalidValueError
 from ..executor import run
 from ..schema import MappedModel, ModelSpec, spec_of
 from ..timestamps import current_datetime
-from .saving import with_model_names
 
 
 async def update_matching(
@@ -41,12 +40,7 @@ async def update_matching(
     if not update:
         return 0
     _stamp(spec, update)
-    try:
-        result = await run(model, Update(filter=filter, update=update, many=many))
-    except DuplicateDocumentError as error:
-        with_model_names(spec, error)
-        raise
-    return result.matched
+    return (await run(model, Update(filter=filter, update=update, many=many))).matched
 
 
 def _compile(

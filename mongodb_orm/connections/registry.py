@@ -1,0 +1,186 @@
+"""Who is connected to what: one client per configuration, event loop and process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from ..drivers import Driver, driver_class
+from ..exceptions import ConfigurationError, ModelNotInitializedError
+from ..schema import MappedModel
+from .config import DatabaseConfig
+from .embedded import embedded_uri
+
+_CLIENTS = (
+    ("motor.motor_asyncio", "AsyncIOMotorClient", "motor"),
+    ("pymongo", "AsyncMongoClient", "pymongo"),
+    ("mongomock_motor", "AsyncMongoMockClient", "memory"),
+)
+"""Where each kind of client lives; a module that is not loaded cannot have made one."""
+
+
+class Connection(NamedTuple):
+    """A driver and the database to use on it."""
+
+    driver: Driver
+    database: str
+
+
+class Binding(NamedTuple):
+    """What a model was registered with: a configuration, or a driver on somebody else's client."""
+
+    config: DatabaseConfig
+    handed_over: Driver | None
+    database: str
+
+
+class _Opened(NamedTuple):
+    driver: Driver
+    loop: asyncio.AbstractEventLoop
+
+
+class ConnectionManager:
+    """Keeps the bindings of models and the clients that are open.
+
+    A client is opened on first use, on the loop that uses it. Clients of a loop that is closed are dropped, and so
+    are those that a forked child inherits.
+    """
+
+    def __init__(self) -> None:
+        self._bindings: WeakKeyDictionary[type[MappedModel], Binding] = WeakKeyDictionary()
+        self._open: dict[tuple[DatabaseConfig, int, int], _Opened] = {}
+        self._stores: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+    def bind(
+        self,
+        model: type[MappedModel],
+        *,
+        config: DatabaseConfig | None = None,
+        client: Any = None,
+        database_name: str | None = None,
+    ) -> None:
+        """Remember where a model lives; its subclasses are not affected.
+
+        Raises:
+            ConfigurationError: When `client` is no client.
+        """
+        used = config if config is not None else DatabaseConfig()
+        if not isinstance(used, DatabaseConfig):
+            raise ConfigurationError("db_config must be a DatabaseConfig.", hint="Pass a client as client=....")
+        driver = None if client is None else driver_of(client)
+        self._bindings[model] = Binding(used, driver, database_name or used.database_name)
+
+    def is_bound(self, model: type[MappedModel]) -> bool:
+        """Return whether a model was registered itself."""
+        return model in self._bindings
+
+    def binding_of(self, model: type[MappedModel]) -> Binding:
+        """Return what a model was registered with.
+
+        Raises:
+            ModelNotInitializedError: When it was not.
+        """
+        binding = self._bindings.get(model)
+        if binding is None:
+            raise ModelNotInitializedError(model.__name__)
+        return binding
+
+    def configs(self) -> list[DatabaseConfig]:
+        """Return the configurations in use, each once."""
+        return list(dict.fromkeys(b.config for b in self._bindings.values() if b.handed_over is None))
+
+    def handed_over(self) -> list[Driver]:
+        """Return the drivers on clients that were handed over."""
+        return list({id(b.handed_over): b.handed_over for b in self._bindings.values() if b.handed_over}.values())
+
+    async def connection_for(self, model: type[MappedModel]) -> Connection:
+        """Return the connection of a model on the running loop, opening it when it is the first."""
+        binding = self._bindings.get(model)
+        if binding is None:
+            raise ModelNotInitializedError(model.__name__)
+        if binding.handed_over is not None:
+            return Connection(binding.handed_over, binding.database)
+        opened = self._open.get((binding.config, id(asyncio.get_running_loop()), os.getpid()))
+        if opened is not None:
+            return Connection(opened.driver, binding.database)
+        return Connection(await self.driver_for(binding.config), binding.database)
+
+    async def driver_for(self, config: DatabaseConfig) -> Driver:
+        """Return the driver for a configuration on the running loop, opening it when it is the first."""
+        loop = asyncio.get_running_loop()
+        key = (config, id(loop), os.getpid())
+        with self._lock:
+            lock = self._opening.setdefault(loop, asyncio.Lock())
+        async with lock:
+            self._drop_dead()
+            opened = self._open.get(key)
+            if opened is None or opened.loop is not loop:
+                driver = await self._opened(config)
+                opened = _Opened(driver, loop)
+                with self._lock:
+                    self._open[key] = opened
+            return opened.driver
+
+    def take(self, loop: asyncio.AbstractEventLoop | None = None) -> list[_Opened]:
+        """Remove and return the open clients of a loop, or of all loops."""
+        self._drop_dead()
+        with self._lock:
+            keys = [key for key, opened in self._open.items() if loop is None or opened.loop is loop]
+            return [self._open.pop(key) for key in keys]
+
+    async def _opened(self, config: DatabaseConfig) -> Driver:
+        if config.backend == "memory":
+            return self._memory(config)
+        uri = await embedded_uri(config.mongo_uri) if config.backend == "embedded" else config.mongo_uri
+        driver: Driver = driver_class(config.driver).open(uri, config.client_options())
+        return driver
+
+    def _memory(self, config: DatabaseConfig) -> Driver:
+        with self._lock:
+            if config.mongo_uri not in self._stores:
+                self._stores[config.mongo_uri] = driver_class("memory").open(config.mongo_uri, {})
+            driver: Driver = self._stores[config.mongo_uri]
+            return driver
+
+    def _drop_dead(self) -> None:
+        """Forget clients of closed loops and of a parent process; close those that can be closed from here."""
+        with self._lock:
+            pid = os.getpid()
+            dead = [key for key, opened in self._open.items() if key[2] != pid or opened.loop.is_closed()]
+            gone = [(key[2], self._open.pop(key)) for key in dead]
+        for owner, opened in gone:
+            if owner == pid and opened.driver.name == "motor":
+                opened.driver.client.close()
+
+
+def driver_of(client: Any) -> Driver:
+    """Return a driver on a client that somebody else made.
+
+    Every attribute of a Motor client is a database, so it is known by its class and never by what it can do.
+
+    Raises:
+        ConfigurationError: When it is no client.
+    """
+    for module_name, class_name, driver_name in _CLIENTS:
+        module = sys.modules.get(module_name)
+        known = getattr(module, class_name, None) if module is not None else None
+        if isinstance(known, type) and isinstance(client, known):
+            driver: Driver = driver_class(driver_name)(client)
+            return driver
+    raise ConfigurationError(
+        f"A {type(client).__module__}.{type(client).__name__} is no async MongoDB client.",
+        hint="Pass an AsyncIOMotorClient, an AsyncMongoClient or an AsyncMongoMockClient.",
+    )
+
+
+connections = ConnectionManager()
+"""The registry of this process."""
+
+

@@ -1,0 +1,55 @@
+"""The port: the little that a driver must be able to do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from ..commands import Aggregate, Command, Find
+from ..types import Target
+
+R = TypeVar("R")
+
+ALL_FEATURES = frozenset({"transactions", "change_streams", "collation", "explain", "text_search", "array_filters"})
+
+
+class ServerInfo(NamedTuple):
+    """What a server says of itself."""
+
+    version: str
+    topology: str
+    pool: dict[str, int]
+
+
+class Driver(Protocol):
+    """A connection to one deployment.
+
+    Attributes:
+        name: `"motor"`, `"pymongo"` or `"memory"`.
+        features: What it can do beyond the commands.
+        client: The client library's own object.
+    """
+
+    name: str
+    features: frozenset[str]
+    client: Any
+
+    def stream(self, target: Target, command: Find | Aggregate, session: Any = None) -> AsyncIterator[bytes]:
+        """Yield the results as concatenated BSON, a chunk for each batch."""
+        ...
+
+    async def execute(self, target: Target, command: Command[R], session: Any = None) -> R:
+        """Run a command that has one answer."""
+        ...
+
+    async def ping(self, timeout: float) -> None:
+        """Ask for a sign of life within `timeout` seconds, threads and sockets included."""
+        ...
+
+    async def server_info(self, timeout: float) -> ServerInfo:
+        """Ask for version and topology within `timeout` seconds."""
+        ...
+
+    async def close(self) -> None:
+        """Close every socket; on the event loop that opened them, where the library needs that."""
+        ...

@@ -1,0 +1,286 @@
+"""The driver on mongomock-motor: no server, and honest about what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, TypeVar
+
+import bson
+from bson.codec_options import TypeRegistry
+from mongomock_motor import AsyncMongoMockClient
+from pymongo import ReturnDocument
+
+from ..codec import CODEC_OPTIONS, decode
+from ..commands import (
+    Aggregate,
+    Command,
+    Count,
+    Delete,
+    Distinct,
+    EstimatedCount,
+    Find,
+    FindAndUpdate,
+    InsertMany,
+    InsertOne,
+    ListIndexes,
+    RunCommand,
+    Update,
+)
+from ..exceptions import BulkError, BulkFailure, DocumentTooLargeError, NotSupportedError, OperationError
+from ..types import Document, Target, UpdateResult
+from .base import ServerInfo
+from .errors import DRIVER_ERRORS, translate
+from .pymongo_async import PyMongoDriver
+
+R = TypeVar("R")
+
+BACKENDS = ("mongodb://", "embedded://")
+_PLAIN_OPTIONS = CODEC_OPTIONS.with_options(type_registry=TypeRegistry())
+_MAX_SIZE = 16 * 1024 * 1024
+
+_FIND_OPERATORS = frozenset(
+    {
+        "$text", "$where", "$jsonSchema", "$near", "$nearSphere", "$geoWithin", "$geoIntersects", "$bitsAllSet",
+        "$bitsAllClear", "$bitsAnySet", "$bitsAnyClear", "$mod", "$sampleRate",
+    }
+)  # fmt: skip
+_UPDATE_OPERATORS = frozenset({"$mul", "$bit"})
+_KNOWN_UPDATES = frozenset(
+    {
+        "$set", "$unset", "$inc", "$min", "$max", "$push", "$pull", "$pullAll", "$addToSet", "$pop", "$rename",
+        "$currentDate", "$setOnInsert",
+    }
+)  # fmt: skip
+_STAGES = frozenset(
+    {
+        "$match", "$project", "$group", "$sort", "$limit", "$skip", "$unwind", "$lookup", "$addFields", "$set",
+        "$count", "$facet", "$bucket", "$graphLookup", "$sample", "$replaceRoot", "$out",
+    }
+)  # fmt: skip
+_EXPRESSIONS = frozenset(
+    {
+        "$dateAdd", "$dateDiff", "$dateTrunc", "$dateSubtract", "$dateToParts", "$sortArray", "$firstN", "$lastN",
+        "$minN", "$maxN", "$getField", "$setField", "$unsetField", "$regexFind", "$regexFindAll", "$replaceOne",
+        "$replaceAll", "$toBool", "$toDate", "$toDouble", "$toObjectId", "$toUUID", "$type", "$round", "$trim",
+        "$ltrim", "$rtrim", "$reduce", "$zip", "$mergeObjects", "$convert", "$bsonSize", "$binarySize", "$median",
+        "$percentile", "$top", "$topN", "$bottom", "$bottomN", "$stdDevPop", "$stdDevSamp", "$accumulator",
+        "$function", "$sin", "$cos", "$tan", "$asin", "$acos", "$atan", "$bitAnd", "$bitOr", "$bitXor", "$bitNot",
+        "$rand", "$isNumber", "$setWindowFields",
+    }
+)  # fmt: skip
+_WRONG_ACCUMULATORS = frozenset({"$addToSet", "$count"})
+
+
+class MemoryDriver(PyMongoDriver):
+    """Runs commands on an `AsyncMongoMockClient`; refuses what it would do wrongly."""
+
+    name = "memory"
+    features: frozenset[str] = frozenset()
+
+    @classmethod
+    def _client(cls, uri: str, options: dict[str, Any]) -> Any:
+        return AsyncMongoMockClient(tz_aware=True)
+
+    async def stream(self, target: Target, command: Find | Aggregate, session: Any = None) -> AsyncIterator[bytes]:
+        """Yield the results as concatenated BSON, one chunk for all."""
+        self._refuse(command)
+        collection = self._collection(target)
+        try:
+            if isinstance(command, Find):
+                cursor = collection.find(_plain(command.filter), _plain(command.projection))
+                if command.sort:
+                    cursor = cursor.sort(list(command.sort))
+                rows = await cursor.skip(command.skip).limit(command.limit).to_list(None)
+            else:
+                rows = await collection.aggregate(_plain(list(command.pipeline))).to_list(None)
+        except NotImplementedError as error:
+            raise _lacks(str(error)) from error
+        except (TypeError, ValueError, KeyError) as error:
+            raise OperationError(f"The memory backend cannot run this: {error}.") from error
+        if rows:
+            yield b"".join(bson.encode(row, codec_options=CODEC_OPTIONS) for row in rows)
+
+    async def execute(self, target: Target, command: Command[R], session: Any = None) -> R:
+        """Run a command that has one answer."""
+        self._refuse(command)
+        try:
+            return await super().execute(target, command, session)
+        except NotImplementedError as error:
+            raise _lacks(str(error)) from error
+        except (TypeError, ValueError, KeyError) as error:
+            raise OperationError(f"The memory backend cannot run this: {error}.") from error
+
+    async def ping(self, timeout: float) -> None:
+        """Answer at once."""
+
+    async def server_info(self, timeout: float) -> ServerInfo:
+        """Say that there is no server."""
+        return ServerInfo("mongomock", "memory", {})
+
+    async def close(self) -> None:
+        """Keep the data; there is nothing to close."""
+
+    def _collection(self, target: Target) -> Any:
+        return self.client[target.database][target.collection]
+
+    def _refuse(self, command: Any) -> None:
+        if isinstance(command, RunCommand):
+            raise _lacks("database commands")
+        if getattr(command, "collation", None) is not None:
+            raise _lacks("collation")
+        if isinstance(command, Find | Count | Delete | Update | FindAndUpdate | Distinct):
+            _refuse_filter(command.filter)
+        if isinstance(command, Update | FindAndUpdate):
+            _refuse_update(command.update)
+            if getattr(command, "array_filters", None):
+                raise _lacks("array filters")
+        if isinstance(command, Aggregate):
+            _refuse_pipeline(command.pipeline)
+
+    async def _insert_one(self, target: Target, command: InsertOne, session: Any) -> None:
+        await self._collection(target).insert_one(_stored(command.document))
+
+    async def _insert_many(self, target: Target, command: InsertMany, session: Any) -> None:
+        failures: list[BulkFailure] = []
+        written: list[int] = []
+        for index, document in enumerate(command.documents):
+            try:
+                await self._insert_one(target, InsertOne(document=document), session)
+            except DRIVER_ERRORS as error:
+                failures.append(BulkFailure(index, translate(error, target)))
+                if command.ordered:
+                    break
+            else:
+                written.append(index)
+        if failures:
+            raise BulkError(
+                f"{len(failures)} documents could not be written.",
+                model=target.model,
+                failures=tuple(failures),
+                written=tuple(written),
+            ) from failures[0].error
+
+    async def _update(self, target: Target, command: Update, session: Any) -> UpdateResult:
+        collection = self._collection(target)
+        method = collection.update_many if command.many else collection.update_one
+        result = await method(_plain(command.filter), _plain(command.update), upsert=command.upsert)
+        return UpdateResult(result.matched_count, result.modified_count, result.upserted_id)
+
+    async def _delete(self, target: Target, command: Delete, session: Any) -> int:
+        collection = self._collection(target)
+        method = collection.delete_many if command.many else collection.delete_one
+        return int((await method(_plain(command.filter))).deleted_count)
+
+    async def _find_and_update(self, target: Target, command: FindAndUpdate, session: Any) -> bytes | None:
+        found = await self._collection(target).find_one_and_update(
+            _plain(command.filter),
+            _plain(command.update),
+            upsert=command.upsert,
+            sort=list(command.sort) or None,
+            return_document=ReturnDocument.AFTER if command.return_new else ReturnDocument.BEFORE,
+        )
+        return None if found is None else bson.encode(found, codec_options=CODEC_OPTIONS)
+
+    async def _count(self, target: Target, command: Count, session: Any) -> int:
+        total = int(await self._collection(target).count_documents(_plain(command.filter)))
+        left = max(0, total - command.skip)
+        return min(left, command.limit) if command.limit else left
+
+    async def _estimated_count(self, target: Target, command: EstimatedCount, session: Any) -> int:
+        return int(await self._collection(target).count_documents({}))
+
+    async def _distinct(self, target: Target, command: Distinct, session: Any) -> list[Any]:
+        values = await self._collection(target).distinct(command.key, _plain(command.filter))
+        return list(decode(bson.encode({"values": list(values)}, codec_options=CODEC_OPTIONS))["values"])
+
+    async def _list_indexes(self, target: Target, command: ListIndexes, session: Any) -> list[Document]:
+        found = await self._collection(target).index_information()
+        return [
+            {"name": name, **{key: value for key, value in index.items() if key != "key"}, "key": dict(index["key"])}
+            for name, index in found.items()
+        ]
+
+    _RUN = {  # noqa: RUF012 - typed by the base class
+        **PyMongoDriver._RUN,
+        InsertOne: _insert_one,
+        InsertMany: _insert_many,
+        Update: _update,
+        Delete: _delete,
+        FindAndUpdate: _find_and_update,
+        Count: _count,
+        EstimatedCount: _estimated_count,
+        Distinct: _distinct,
+        ListIndexes: _list_indexes,
+    }
+
+
+def _lacks(feature: str) -> NotSupportedError:
+    return NotSupportedError(
+        f"The memory backend lacks {feature}.",
+        hint=f"Use {' or '.join(BACKENDS)}.",
+        feature=feature,
+        backends=BACKENDS,
+    )
+
+
+def _stored(raw: bytes) -> Document:
+    if len(raw) > _MAX_SIZE:
+        raise DocumentTooLargeError("The document is over 16 MiB.", size=len(raw))
+    return _plain(bson.decode(raw, CODEC_OPTIONS))  # type: ignore[no-any-return]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with only the types that BSON has, which are the ones that mongomock compares rightly."""
+    if value is None:
+        return None
+    return bson.decode(bson.encode({"value": value}, codec_options=CODEC_OPTIONS), _PLAIN_OPTIONS)["value"]
+
+
+def _refuse_filter(filter_: Any) -> None:
+    for key, value in _pairs(filter_):
+        if key in _FIND_OPERATORS or key in _EXPRESSIONS:
+            raise _lacks(key)
+        if isinstance(value, bson.Decimal128) and key.startswith("$") and key not in ("$eq", "$ne", "$in", "$nin"):
+            raise _lacks("the order of Decimal128 values")
+
+
+def _refuse_update(update: Any) -> None:
+    if isinstance(update, Mapping):
+        for operator in update:
+            if operator in _UPDATE_OPERATORS:
+                raise _lacks(operator)
+            if operator not in _KNOWN_UPDATES:
+                raise OperationError(f"Unknown modifier: {operator}.", code=9)
+        for key, _ in _pairs(update):
+            if "$[" in key:
+                raise _lacks("$[] in paths")
+
+
+def _refuse_pipeline(pipeline: Any) -> None:
+    for stage in pipeline:
+        for name, body in stage.items():
+            if name not in _STAGES:
+                raise _lacks(name)
+            if name == "$lookup" and {"let", "pipeline"} & body.keys():
+                raise _lacks("$lookup with let or pipeline")
+            if name == "$match":
+                _refuse_filter(body)
+            if name == "$facet":
+                for branch in body.values():
+                    _refuse_pipeline(branch)
+            if name == "$group" and any(key in _WRONG_ACCUMULATORS for key, _ in _pairs(body)):
+                raise _lacks("$addToSet and $count in $group")
+        for key, _ in _pairs(stage):
+            if key in _EXPRESSIONS:
+                raise _lacks(key)
+
+
+def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield key, inner
+            yield from _pairs(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _pairs(inner)
+

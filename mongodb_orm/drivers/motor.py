@@ -1,0 +1,36 @@
+"""The driver on Motor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from ..commands import Aggregate
+from ..types import Target
+from .pymongo_async import PyMongoDriver
+
+
+class MotorDriver(PyMongoDriver):
+    """Runs commands on an `AsyncIOMotorClient`."""
+
+    name = "motor"
+
+    @classmethod
+    def _client(cls, uri: str, options: dict[str, Any]) -> Any:
+        return AsyncIOMotorClient(uri, **options)
+
+    async def close(self) -> None:
+        """Close the client; Motor does it from any loop, at once."""
+        self.client.close()
+
+    def _pool_options(self) -> Any:
+        return self.client.delegate.options.pool_options
+
+    async def _aggregate(self, target: Target, command: Aggregate, session: Any) -> Any:
+        return self._collection(target).aggregate_raw_batches(
+            list(command.pipeline), **self._aggregate_arguments(command, session)
+        )
+
+    async def _index_cursor(self, target: Target) -> Any:
+        return self._collection(target).list_indexes()

@@ -1,0 +1,321 @@
+"""The driver on PyMongo's own async API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, ClassVar, TypeVar, cast
+
+import pymongo
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo import AsyncMongoClient, ReturnDocument
+from pymongo.errors import BulkWriteError, OperationFailure
+
+from ..codec import CODEC_OPTIONS
+from ..commands import (
+    Aggregate,
+    Command,
+    Count,
+    CreateIndex,
+    Delete,
+    Distinct,
+    DropIndex,
+    EstimatedCount,
+    Find,
+    FindAndUpdate,
+    InsertMany,
+    InsertOne,
+    ListIndexes,
+    RunCommand,
+    Update,
+)
+from ..exceptions import BulkError
+from ..types import Document, Target, UpdateResult
+from .base import ALL_FEATURES, ServerInfo
+from .errors import DRIVER_ERRORS, translate
+
+R = TypeVar("R")
+
+RAW_OPTIONS: CodecOptions[RawBSONDocument] = CodecOptions(
+    document_class=RawBSONDocument,
+    tz_aware=CODEC_OPTIONS.tz_aware,
+    tzinfo=CODEC_OPTIONS.tzinfo,
+    uuid_representation=CODEC_OPTIONS.uuid_representation,
+    type_registry=CODEC_OPTIONS.type_registry,
+)
+_MISSING_NAMESPACE = 26
+
+
+class PyMongoDriver:
+    """Runs commands on an `AsyncMongoClient`; Motor's driver overrides only what Motor shapes differently."""
+
+    name = "pymongo"
+    features = ALL_FEATURES
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self._collections: dict[tuple[str, str], Any] = {}
+        self._raw_collections: dict[tuple[str, str], Any] = {}
+
+    @classmethod
+    def open(cls, uri: str, options: dict[str, Any]) -> PyMongoDriver:
+        """Return a driver with a new client; nothing is sent before the first command."""
+        try:
+            return cls(cls._client(uri, options))
+        except (*DRIVER_ERRORS, TypeError, ValueError) as error:
+            # The driver's message may repeat the URI, so the cause is left out.
+            raise translate(error if isinstance(error, DRIVER_ERRORS) else pymongo.errors.ConfigurationError(
+                str(error))) from None
+
+    @classmethod
+    def _client(cls, uri: str, options: dict[str, Any]) -> Any:
+        return AsyncMongoClient(uri, **options)
+
+    async def stream(self, target: Target, command: Find | Aggregate, session: Any = None) -> AsyncIterator[bytes]:
+        """Yield the results as concatenated BSON, a chunk for each batch."""
+        cursor: Any = None
+        try:
+            if isinstance(command, Find):
+                cursor = self._find(target, command, session)
+            else:
+                cursor = await self._aggregate(target, command, session)
+            async for chunk in cursor:
+                yield chunk
+        except DRIVER_ERRORS as error:
+            raise translate(error, target) from error
+        except RuntimeError as error:
+            if "event loop" not in str(error):
+                raise
+            raise translate(error, target) from error
+        finally:
+            if cursor is not None and cursor.alive:
+                await cursor.close()
+
+    async def execute(self, target: Target, command: Command[R], session: Any = None) -> R:
+        """Run a command that has one answer."""
+        try:
+            return cast(R, await self._RUN[type(command)](self, target, command, session))
+        except DRIVER_ERRORS as error:
+            raise translate(error, target) from error
+        except RuntimeError as error:
+            if "event loop" not in str(error):
+                raise
+            raise translate(error, target) from error
+
+    async def ping(self, timeout: float) -> None:
+        """Ask for a sign of life; the driver's own deadline ends threads and sockets, not only the wait."""
+        await self._admin({"ping": 1}, timeout)
+
+    async def server_info(self, timeout: float) -> ServerInfo:
+        """Ask for version and topology."""
+        hello = await self._admin({"hello": 1}, timeout)
+        build = await self._admin({"buildInfo": 1}, timeout)
+        topology = "replica_set" if "setName" in hello else "standalone"
+        if hello.get("msg") == "isdbgrid":
+            topology = "sharded"
+        options = self._pool_options()
+        return ServerInfo(
+            str(build["version"]),
+            topology,
+            {"max_size": options.max_pool_size or 0, "min_size": options.min_pool_size, **self._pool_use()},
+        )
+
+    async def close(self) -> None:
+        """Close the client."""
+        await self.client.close()
+
+    def _pool_options(self) -> Any:
+        return self.client.options.pool_options
+
+    def _pool_use(self) -> dict[str, int]:
+        return {}
+
+    async def _admin(self, command: dict[str, Any], timeout: float) -> Document:
+        try:
+            with pymongo.timeout(timeout):
+                answer: Document = await asyncio.wait_for(self.client.admin.command(command), timeout)
+                return answer
+        except asyncio.TimeoutError as error:
+            raise translate(pymongo.errors.NetworkTimeout("timed out")) from error
+        except DRIVER_ERRORS as error:
+            raise translate(error) from error
+        except RuntimeError as error:
+            if "event loop" not in str(error):
+                raise
+            raise translate(error) from error
+
+    def _collection(self, target: Target) -> Any:
+        key = (target.database, target.collection)
+        collection = self._collections.get(key)
+        if collection is None:
+            collection = self.client.get_database(target.database).get_collection(
+                target.collection, codec_options=CODEC_OPTIONS
+            )
+            self._collections[key] = collection
+        return collection
+
+    def _raw_collection(self, target: Target) -> Any:
+        key = (target.database, target.collection)
+        collection = self._raw_collections.get(key)
+        if collection is None:
+            collection = self._collection(target).with_options(codec_options=RAW_OPTIONS)
+            self._raw_collections[key] = collection
+        return collection
+
+    def _find(self, target: Target, command: Find, session: Any) -> Any:
+        options = _given(
+            projection=command.projection,
+            sort=list(command.sort) or None,
+            hint=_hint(command.hint),
+            comment=command.comment,
+            max_time_ms=command.max_time_ms,
+            collation=command.collation,
+            allow_disk_use=command.allow_disk_use,
+            session=session,
+        )
+        return self._collection(target).find_raw_batches(
+            command.filter, skip=command.skip, limit=command.limit, batch_size=command.batch_size, **options
+        )
+
+    def _aggregate_arguments(self, command: Aggregate, session: Any) -> dict[str, Any]:
+        return _given(
+            hint=_hint(command.hint),
+            comment=command.comment,
+            maxTimeMS=command.max_time_ms,
+            collation=command.collation,
+            allowDiskUse=command.allow_disk_use,
+            batchSize=command.batch_size or None,
+            session=session,
+        )
+
+    async def _aggregate(self, target: Target, command: Aggregate, session: Any) -> Any:
+        return await self._collection(target).aggregate_raw_batches(
+            list(command.pipeline), **self._aggregate_arguments(command, session)
+        )
+
+    async def _insert_one(self, target: Target, command: InsertOne, session: Any) -> None:
+        await self._collection(target).insert_one(
+            RawBSONDocument(command.document), **_given(session=session, comment=command.comment)
+        )
+
+    async def _insert_many(self, target: Target, command: InsertMany, session: Any) -> None:
+        documents = [RawBSONDocument(document) for document in command.documents]
+        try:
+            await self._collection(target).insert_many(
+                documents, ordered=command.ordered, **_given(session=session, comment=command.comment)
+            )
+        except BulkWriteError as error:
+            ours = translate(error, target)
+            if isinstance(ours, BulkError):
+                failed = {failure.index for failure in ours.failures}
+                end = min(failed) if command.ordered else len(documents)
+                ours.written = tuple(index for index in range(end) if index not in failed)
+            raise ours from error
+
+    async def _update(self, target: Target, command: Update, session: Any) -> UpdateResult:
+        collection = self._collection(target)
+        method = collection.update_many if command.many else collection.update_one
+        result = await method(
+            command.filter,
+            command.update,
+            upsert=command.upsert,
+            **_given(
+                array_filters=command.array_filters,
+                hint=_hint(command.hint),
+                collation=command.collation,
+                comment=command.comment,
+                session=session,
+            ),
+        )
+        return UpdateResult(result.matched_count, result.modified_count, result.upserted_id)
+
+    async def _delete(self, target: Target, command: Delete, session: Any) -> int:
+        collection = self._collection(target)
+        method = collection.delete_many if command.many else collection.delete_one
+        options = _given(
+            hint=_hint(command.hint), collation=command.collation, comment=command.comment, session=session
+        )
+        return int((await method(command.filter, **options)).deleted_count)
+
+    async def _find_and_update(self, target: Target, command: FindAndUpdate, session: Any) -> bytes | None:
+        found = await self._raw_collection(target).find_one_and_update(
+            command.filter,
+            command.update,
+            upsert=command.upsert,
+            return_document=ReturnDocument.AFTER if command.return_new else ReturnDocument.BEFORE,
+            **_given(
+                projection=command.projection,
+                sort=list(command.sort) or None,
+                comment=command.comment,
+                session=session,
+            ),
+        )
+        return None if found is None else bytes(found.raw)
+
+    async def _count(self, target: Target, command: Count, session: Any) -> int:
+        options = _given(
+            skip=command.skip or None,
+            limit=command.limit or None,
+            hint=_hint(command.hint),
+            collation=command.collation,
+            maxTimeMS=command.max_time_ms,
+            comment=command.comment,
+            session=session,
+        )
+        return int(await self._collection(target).count_documents(command.filter, **options))
+
+    async def _estimated_count(self, target: Target, command: EstimatedCount, session: Any) -> int:
+        return int(await self._collection(target).estimated_document_count(**_given(comment=command.comment)))
+
+    async def _distinct(self, target: Target, command: Distinct, session: Any) -> list[Any]:
+        options = _given(collation=command.collation, comment=command.comment, session=session)
+        return list(await self._collection(target).distinct(command.key, command.filter, **options))
+
+    async def _create_index(self, target: Target, command: CreateIndex, session: Any) -> str:
+        return str(
+            await self._collection(target).create_index(list(command.keys), **{**command.options, **_given(
+                session=session)})
+        )
+
+    async def _drop_index(self, target: Target, command: DropIndex, session: Any) -> None:
+        await self._collection(target).drop_index(command.name, **_given(session=session))
+
+    async def _list_indexes(self, target: Target, command: ListIndexes, session: Any) -> list[Document]:
+        try:
+            cursor = await self._index_cursor(target)
+            return [dict(index) for index in await cursor.to_list(None)]
+        except OperationFailure as error:
+            if error.code == _MISSING_NAMESPACE:
+                return []
+            raise
+
+    async def _index_cursor(self, target: Target) -> Any:
+        return await self._collection(target).list_indexes()
+
+    async def _run_command(self, target: Target, command: RunCommand, session: Any) -> Document:
+        database = self.client.get_database("admin" if command.admin else target.database, codec_options=CODEC_OPTIONS)
+        return dict(await database.command(dict(command.command), **_given(session=session)))
+
+    _RUN: ClassVar[dict[type[Command[Any]], Callable[..., Awaitable[Any]]]] = {
+        InsertOne: _insert_one,
+        InsertMany: _insert_many,
+        Update: _update,
+        Delete: _delete,
+        FindAndUpdate: _find_and_update,
+        Count: _count,
+        EstimatedCount: _estimated_count,
+        Distinct: _distinct,
+        CreateIndex: _create_index,
+        DropIndex: _drop_index,
+        ListIndexes: _list_indexes,
+        RunCommand: _run_command,
+    }
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _hint(hint: Any) -> Any:
+    return hint if hint is None or isinstance(hint, str) else list(hint)

@@ -1,0 +1,94 @@
+"""The one door to the drivers: finds the connection, runs the command, logs it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, TypeVar
+
+from .commands import Aggregate, Command, Find
+from .connections import Connection, connections
+from .exceptions import BulkError, DuplicateDocumentError
+from .schema import MappedModel, spec_of
+from .types import Target
+
+R = TypeVar("R")
+
+logger = logging.getLogger("mongodb_orm.commands")
+
+
+async def connection_for(model: type[MappedModel]) -> Connection:
+    """Return the model's connection on the running loop."""
+    return await connections.connection_for(model)
+
+
+async def run(model: type[MappedModel], command: Command[R], *, collection: str | None = None) -> R:
+    """Run a command on a model's collection, or on another one of its database.
+
+    Raises:
+        MongoDBORMError: What the driver says, translated; names of fields are the model's.
+    """
+    spec = spec_of(model)
+    connection = await connections.connection_for(model)
+    target = Target(connection.database, collection or spec.collection, spec.name)
+    start = time.perf_counter()
+    try:
+        return await connection.driver.execute(target, command)
+    except DuplicateDocumentError as error:
+        _give_model_names(spec.names, error)
+        raise
+    except BulkError as error:
+        for failure in error.failures:
+            if isinstance(failure.error, DuplicateDocumentError):
+                _give_model_names(spec.names, failure.error)
+        raise
+    finally:
+        if logger.isEnabledFor(logging.DEBUG):
+            _log(target, command, start)
+
+
+async def stream(model: type[MappedModel], command: Find | Aggregate) -> AsyncIterator[bytes]:
+    """Yield the results of a read as concatenated BSON, a chunk for each batch."""
+    spec = spec_of(model)
+    connection = await connections.connection_for(model)
+    target = Target(connection.database, spec.collection, spec.name)
+    start = time.perf_counter()
+    chunks = connection.driver.stream(target, command)
+    try:
+        async for chunk in chunks:
+            yield chunk
+    finally:
+        await chunks.aclose()  # type: ignore[attr-defined]
+        if logger.isEnabledFor(logging.DEBUG):
+            _log(target, command, start)
+
+
+def shape_of_values(value: Any) -> Any:
+    """Return a filter or pipeline with every value replaced by `?`, for logs."""
+    if isinstance(value, Mapping):
+        return {key: shape_of_values(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        if value and all(isinstance(inner, Mapping) for inner in value):
+            return [shape_of_values(inner) for inner in value]
+        return ["?"] if value else []
+    return "?"
+
+
+def _log(target: Target, command: Command[Any], start: float) -> None:
+    subject = getattr(command, "filter", None) or getattr(command, "pipeline", None) or {}
+    logger.debug(
+        "%s.%s %.2f ms %s",
+        target.model,
+        type(command).__name__,
+        (time.perf_counter() - start) * 1000,
+        shape_of_values(subject),
+    )
+
+
+def _give_model_names(names: Mapping[str, str], error: DuplicateDocumentError) -> None:
+    fields = tuple(names.get(field, field) for field in error.fields)
+    error.facts = {**error.facts, "fields": fields}
+    if fields != error.fields:
+        error.problem = error.problem.replace(", ".join(error.fields), ", ".join(fields))
+    error.fields = fields
