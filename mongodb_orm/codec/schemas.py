@@ -53,7 +53,7 @@ def storage_serializer(model: type[pydantic.BaseModel]) -> SchemaSerializer:
     It writes stored names and every field. Serializers that a user wrote for an API do not shape what is stored: a
     masked or shortened value would be lost for good. They do serve types that BSON could not hold otherwise.
     """
-    return _build(SchemaSerializer, _DumpSchema(model).walk(model.__pydantic_core_schema__))
+    return _build(SchemaSerializer, _DumpSchema().walk(model.__pydantic_core_schema__))
 
 
 def cast_validator(annotation: Any) -> SchemaValidator:
@@ -103,7 +103,6 @@ class _Rewriter:
 class _LoadSchema(_Rewriter):
     def __init__(self, model: type[MappedModel], *, naive: bool) -> None:
         super().__init__()
-        self._root = model
         self._validation = spec_of(model).settings.validation_on_load
         self._naive = naive
         self.meets_raw_values = False
@@ -135,7 +134,7 @@ class _LoadSchema(_Rewriter):
             node["extra_behavior"] = "ignore"
         if self._classes[-1].model_config.get("extra") == "allow":  # type: ignore[attr-defined]
             self.meets_raw_values = True
-        for name, field in _stored_fields(self._classes, self._root, node).items():
+        for name, field in _stored_fields(self._classes, node).items():
             node["fields"][name]["validation_alias"] = field
         return node
 
@@ -176,10 +175,6 @@ class _LoadSchema(_Rewriter):
 
 
 class _DumpSchema(_Rewriter):
-    def __init__(self, model: type[pydantic.BaseModel]) -> None:
-        super().__init__()
-        self._root = model
-
     def visit(self, kind: str, node: Node) -> Any:
         serialization = node.get("serialization")
         if (
@@ -197,7 +192,7 @@ class _DumpSchema(_Rewriter):
 
     def on_model_fields(self, node: Node) -> Node:
         node["computed_fields"] = []
-        for name, stored in _stored_fields(self._classes, self._root, node).items():
+        for name, stored in _stored_fields(self._classes, node).items():
             field = node["fields"][name]
             field["serialization_alias"] = stored
             field.pop("serialization_exclude", None)
@@ -222,14 +217,11 @@ class _CastSchema(_Rewriter):
         return node["schema"] if _is_email_check(_function_of(node)) else node
 
 
-def _stored_fields(classes: list[type], root: type[pydantic.BaseModel], node: Node) -> dict[str, str]:
-    """Return the stored name of each field of a `model-fields` node; only the root's id is `_id`."""
+def _stored_fields(classes: list[type], node: Node) -> dict[str, str]:
+    """Return the stored name of each field of a `model-fields` node."""
     cls = classes[-1]
     fields = fields_of(cls)  # type: ignore[arg-type]
-    names = {name: fields[name].stored if name in fields else name for name in node["fields"]}
-    if len(classes) > 1 and issubclass(cls, MappedModel) and cls.__mongo_id_field__ in names:
-        names[cls.__mongo_id_field__] = cls.__mongo_id_field__
-    return names
+    return {name: fields[name].stored if name in fields else name for name in node["fields"]}
 
 
 def _function_of(node: Node) -> Callable[..., Any] | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..exceptions import InvalidValueError, QueryError, UnknownFieldError, UnknownLookupError, UnsafeQueryError
+from ..exceptions import InvalidValueError, QueryError, UnknownFieldError, UnknownLookupError
 from ..expressions import And, Compare, Condition, Keywords, Not, Or, Raw
 from ..schema import ModelSpec, Resolved, Shape, fields_of, member_names, resolve, step
-from .agg_expressions import Scope, rename_expression
+from .agg_expressions import Scope, refuse_javascript, rename_expression
 from .casting import Place
 from .operators import LOOKUPS
 
@@ -62,7 +62,7 @@ class _FilterCompiler:
             return {"$nor": [self.compile(condition.part)]}
         if isinstance(condition, Raw):
             renamed = rename_filter(
-                root_shape(self._spec),
+                Scope(root_shape(self._spec)),
                 condition.filter,
                 model=self._spec.name,
                 allow_javascript=self._allow_javascript,
@@ -240,12 +240,12 @@ def _are_disjoint_operators(left: Any, right: Any) -> bool:
 
 
 def rename_filter(
-    shape: Shape, filter: Mapping[str, Any], *, model: str, allow_javascript: bool = False  # noqa: A002
+    scope: Scope, filter: Mapping[str, Any], *, model: str, allow_javascript: bool = False  # noqa: A002
 ) -> dict[str, Any]:
     """Translate the names in a raw query document; unknown names stay as they are.
 
     Args:
-        shape: What the documents look like.
+        scope: What names mean.
         filter: The query document.
         model: The model's name, for messages.
         allow_javascript: Whether `$where` and `$function` may pass.
@@ -262,60 +262,38 @@ def rename_filter(
             if not isinstance(value, list | tuple) or not all(isinstance(part, Mapping) for part in value):
                 raise InvalidValueError(f"{key} takes a list of filters.", model=model, field=key, value=value)
             result[key] = [
-                rename_filter(shape, part, model=model, allow_javascript=allow_javascript) for part in value
+                rename_filter(scope, part, model=model, allow_javascript=allow_javascript) for part in value
             ]
         elif key == "$expr":
-            result[key] = rename_expression(Scope(shape, {}), value, allow_javascript=allow_javascript)
+            result[key] = rename_expression(scope, value, allow_javascript=allow_javascript)
         elif key.startswith("$"):
-            refuse_javascript(key, model, allow_javascript)
+            refuse_javascript(key, allow_javascript, model)
             result[key] = value
         else:
-            path, found = lenient_path(shape, key)
-            result[path] = _rename_operand(found, value, model, allow_javascript)
+            path, shape = scope.find(key)
+            result[path] = _rename_operand(shape, value, model, allow_javascript)
     return result
 
 
-def refuse_javascript(operator: str, model: str, allowed: bool) -> None:
-    """Raise when an operator runs JavaScript on the server and nobody asked for it."""
-    if operator in ("$where", "$function", "$accumulator") and not allowed:
-        raise UnsafeQueryError(
-            f"{operator} runs JavaScript on the server.",
-            hint="Write it with operators, or pass allow_javascript=True when the code is your own.",
-            model=model,
-            field=operator,
-        )
-
-
-def _rename_operand(shape: Shape, value: Any, model: str, allow_javascript: bool) -> Any:
+def _rename_operand(shape: Shape | None, value: Any, model: str, allow_javascript: bool) -> Any:
     if not isinstance(value, Mapping) or not any(isinstance(key, str) and key.startswith("$") for key in value):
         return value
     result: dict[str, Any] = {}
     for operator, operand in value.items():
-        refuse_javascript(operator, model, allow_javascript)
+        refuse_javascript(operator, allow_javascript, model)
         if operator == "$elemMatch" and isinstance(operand, Mapping):
-            element = shape.element if shape.kind == "array" and shape.element is not None else shape
+            element = shape.element if shape is not None and shape.kind == "array" else shape
             is_operators = any(isinstance(key, str) and key.startswith("$") and key not in _JOINERS for key in operand)
             result[operator] = (
                 _rename_operand(element, operand, model, allow_javascript)
                 if is_operators
-                else rename_filter(element, operand, model=model, allow_javascript=allow_javascript)
+                else rename_filter(Scope(element), operand, model=model, allow_javascript=allow_javascript)
             )
         elif operator == "$not":
             result[operator] = _rename_operand(shape, operand, model, allow_javascript)
         else:
             result[operator] = operand
     return result
-
-
-def lenient_path(shape: Shape, dotted: str) -> tuple[str, Shape]:
-    """Translate a dotted path as far as it is known."""
-    stored: list[str] = []
-    current: Shape | None = shape
-    for part in dotted.split("."):
-        found = step(current, part) if current is not None else None
-        stored.append(found[0] if found else part)
-        current = found[1] if found else None
-    return ".".join(stored), current or Shape(Any, "any")
 
 
 def _top_names(filter: Mapping[str, Any]) -> set[str]:  # noqa: A002

@@ -38,7 +38,7 @@ def compile_projection(spec: ModelSpec, projection: Any) -> dict[str, Any]:
             "A projection names at least one field.", hint="Leave it out to get whole objects.", model=spec.name
         )
     result: dict[str, Any] = {}
-    scope = Scope(Shape(spec.model, "model", model=spec.model), {})
+    scope = Scope(Shape(spec.model, "model", model=spec.model))
     for field, value in projection.items():
         name = path_text(field) if isinstance(field, FieldPath) else field
         if not isinstance(name, str):

@@ -11,8 +11,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ..exceptions import InvalidValueError, UnknownFieldError, UnknownLookupError, relocated
 from ..schema import ModelSpec, Resolved, Shape, resolve
+from .agg_expressions import Scope, refuse_javascript
 from .casting import Place, cast, cast_all, refuse_operators
-from .filters import lenient_path, refuse_javascript, root_shape, split_path
+from .filters import root_shape, split_path
 
 Operators = dict[str, dict[str, Any]]
 
@@ -84,6 +85,7 @@ def compile_operators(spec: ModelSpec, update: Mapping[str, Any], *, allow_javas
     Raises:
         InvalidValueError: When it is no such update, or would change the id.
     """
+    scope = Scope(root_shape(spec))
     result: Operators = {}
     for operator, fields in update.items():
         if not str(operator).startswith("$") or not isinstance(fields, Mapping):
@@ -93,12 +95,12 @@ def compile_operators(spec: ModelSpec, update: Mapping[str, Any], *, allow_javas
                 model=spec.name,
                 value=update,
             )
-        refuse_javascript(operator, spec.name, allow_javascript)
+        refuse_javascript(operator, allow_javascript, spec.name)
         for name, value in fields.items():
-            stored, _ = lenient_path(root_shape(spec), name)
+            stored = scope.path(name)
             if stored == "_id" and operator != "$setOnInsert":
                 refuse_protected(spec, stored, Place(spec.name, name))
-            renamed = lenient_path(root_shape(spec), value)[0] if operator == "$rename" else value
+            renamed = scope.path(value) if operator == "$rename" else value
             result.setdefault(operator, {})[stored] = renamed
     return result
 

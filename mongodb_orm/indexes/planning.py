@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..compiler.agg_expressions import Scope
 from ..compiler.filters import rename_filter, root_shape
 from ..exceptions import InvalidValueError
 from ..schema import IndexSpec, ModelSpec, resolve
@@ -53,7 +54,7 @@ def compile_index(spec: ModelSpec, index: IndexSpec) -> CompiledIndex:
         options["sparse"] = True
     if index.partial_filter_expression is not None:
         options["partialFilterExpression"] = rename_filter(
-            root_shape(spec), index.partial_filter_expression, model=spec.name
+            Scope(root_shape(spec)), index.partial_filter_expression, model=spec.name
         )
     if index.expire_after_seconds is not None:
         if len(keys) > 1:
