@@ -364,7 +364,7 @@ class BulkError(MongoDBORMError):
         written: The positions of the documents that are stored.
     """
 
-    model: str
+    model: str | None
     failures: tuple[BulkFailure, ...]
     written: tuple[int, ...]
 
@@ -408,6 +408,7 @@ def relocated(title: str, errors: Iterable[tuple[tuple[int | str, ...], Validati
             try:
                 kind: Any = PydanticKnownError(detail["type"], detail.get("ctx"))  # type: ignore[arg-type]
             except (KeyError, TypeError, ValueError):  # a type of the user's own
-                kind = PydanticCustomError(detail["type"], detail["msg"].replace("{", "(").replace("}", ")"))  # type: ignore[arg-type]
+                custom: Any = PydanticCustomError  # its arguments need not be literals at run time
+                kind = custom(detail["type"], detail["msg"].replace("{", "(").replace("}", ")"))
             details.append(InitErrorDetails(type=kind, loc=(*prefix, *detail["loc"]), input=detail["input"]))
     return ValidationError.from_exception_data(title, details)

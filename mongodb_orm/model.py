@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, overload
-
-from typing_extensions import Self
+from typing import Any, Self, overload
 
 from .aggregation import Aggregation
 from .compiler.casting import Place, cast
@@ -221,7 +219,11 @@ class BaseModel(MappedModel):
 
     @classmethod
     async def update_many(
-        cls, filter: Any = None, update: Mapping[str, Any] | None = None, /, **values: Any  # noqa: A002
+        cls,
+        filter: Any = None,  # noqa: A002
+        update: Mapping[str, Any] | None = None,
+        /,
+        **values: Any,
     ) -> int:
         """Update the documents that match, without loading them; `updated_at` moves.
 
@@ -238,7 +240,7 @@ class BaseModel(MappedModel):
             >>> await User.update_many({"is_active": False}, {"$set": {"archived": True}})
             >>> await User.update_many(User.f.age >= 65, retired=True)
         """
-        query: QuerySet[Self, Self] = QuerySet(cls)
+        query = cls.all()
         return await (query if filter is None else query.filter(filter)).update(update, **values)
 
     @classmethod
@@ -250,13 +252,11 @@ class BaseModel(MappedModel):
         Returns:
             How many were deleted.
         """
-        query: QuerySet[Self, Self] = QuerySet(cls)
+        query = cls.all()
         return await (query.filter(*conditions, **lookups) if conditions or lookups else query).delete()
 
     @classmethod
-    async def get_or_create(
-        cls, defaults: Mapping[str, Any] | None = None, /, **values: Any
-    ) -> tuple[Self, bool]:
+    async def get_or_create(cls, defaults: Mapping[str, Any] | None = None, /, **values: Any) -> tuple[Self, bool]:
         """Return the document with these values, made when there is none.
 
         It finds, inserts, and finds again when somebody else was faster; that needs a unique index on the values.
@@ -280,9 +280,7 @@ class BaseModel(MappedModel):
             return found, False
 
     @classmethod
-    async def update_or_create(
-        cls, defaults: Mapping[str, Any] | None = None, /, **values: Any
-    ) -> tuple[Self, bool]:
+    async def update_or_create(cls, defaults: Mapping[str, Any] | None = None, /, **values: Any) -> tuple[Self, bool]:
         """Update the document with these values, or make it.
 
         Args:

@@ -51,9 +51,7 @@ async def register_model(
     indexes = spec.indexes
     if client is None and db_config is None and spec.settings.mongo_uri:
         db_config = DatabaseConfig(mongo_uri=spec.settings.mongo_uri)
-    connections.bind(
-        model, config=db_config, client=client, database_name=database_name or spec.settings.database_name
-    )
+    connections.bind(model, config=db_config, client=client, database_name=database_name or spec.settings.database_name)
     remember(model)
     if indexes and spec.settings.auto_create_indexes:
         await ensure_indexes(model)
@@ -71,7 +69,9 @@ async def register_models(
     Returns:
         The classes.
     """
-    flat = [model for entry in models for model in (entry if isinstance(entry, list | tuple) else [entry])]
+    flat: list[Any] = []
+    for entry in models:
+        flat += entry if isinstance(entry, list | tuple) else [entry]
     return [await register_model(model, db_config, client, database_name=database_name) for model in flat]
 
 

@@ -83,9 +83,7 @@ def _object_id(value: Any) -> bson.ObjectId:
     raise PydanticCustomError("object_id", "Input should be a 24 character hex string or an ObjectId")
 
 
-def _object_id_schema(
-    cls: type[bson.ObjectId], source: Any, handler: GetCoreSchemaHandler
-) -> core_schema.CoreSchema:
+def _object_id_schema(cls: type[bson.ObjectId], source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
     return core_schema.no_info_plain_validator_function(
         _object_id,
         serialization=core_schema.plain_serializer_function_ser_schema(str, when_used="json"),
@@ -107,4 +105,3 @@ def teach_pydantic_object_ids() -> None:
     if not hasattr(bson.ObjectId, "__get_pydantic_core_schema__"):
         bson.ObjectId.__get_pydantic_core_schema__ = classmethod(_object_id_schema)  # type: ignore[attr-defined]
         bson.ObjectId.__get_pydantic_json_schema__ = classmethod(_object_id_json_schema)  # type: ignore[attr-defined]
-

@@ -181,10 +181,10 @@ def _unencodable(values: Mapping[str, Any], error: Exception, model: str) -> Mon
 
 def _culprit(values: Any, prefix: str = "") -> tuple[str | None, Any]:
     """Return the path and value of the first part that cannot be encoded."""
-    items = values.items() if isinstance(values, Mapping) else enumerate(values)
+    items: Any = values.items() if isinstance(values, Mapping) else ((str(i), v) for i, v in enumerate(values))
     for key, value in items:
         try:
-            bson.encode({str(key) if not isinstance(values, Mapping) else key: value}, codec_options=CODEC_OPTIONS)
+            bson.encode({key: value}, codec_options=CODEC_OPTIONS)
         except (BSONError, OverflowError, UnicodeEncodeError, RecursionError, TypeError, UnencodableValueError):
             path = f"{prefix}{key}"
             if isinstance(value, Mapping | list | tuple) and len(prefix) < 500:

@@ -68,7 +68,7 @@ def cast_validator(annotation: Any) -> SchemaValidator:
 
 def _build(kind: type[_S], schema: Any) -> _S:
     # Nested models must use the rewritten schema, not what their class has built already.
-    return kind(schema, _use_prebuilt=False)  # type: ignore[call-arg]
+    return kind(schema, _use_prebuilt=False)
 
 
 class _Rewriter:
@@ -108,7 +108,7 @@ class _LoadSchema(_Rewriter):
         self.meets_raw_values = False
 
     def visit(self, kind: str, node: Node) -> Any:
-        if kind == "any" or kind == "is-instance" or kind in _CONTAINERS and _CONTAINERS[kind] not in node:
+        if kind == "any" or kind == "is-instance" or (kind in _CONTAINERS and _CONTAINERS[kind] not in node):
             self.meets_raw_values = True
         node.pop("strict", None)
         if self._validation == "types":
@@ -138,14 +138,14 @@ class _LoadSchema(_Rewriter):
             node["fields"][name]["validation_alias"] = field
         return node
 
-    def on_datetime(self, node: Node) -> Any:
+    def on_datetime(self, node: Any) -> Any:
         naive_wanted = node.get("tz_constraint") == "naive"
         if naive_wanted == self._naive:
             return node
-        return core_schema.no_info_before_validator_function(_naive if naive_wanted else _aware, node)  # type: ignore[arg-type]
+        return core_schema.no_info_before_validator_function(_naive if naive_wanted else _aware, node)
 
-    def on_timedelta(self, node: Node) -> Any:
-        return core_schema.no_info_before_validator_function(_duration, node)  # type: ignore[arg-type]
+    def on_timedelta(self, node: Any) -> Any:
+        return core_schema.no_info_before_validator_function(_duration, node)
 
     def on_function_after(self, node: Node) -> Any:
         function = _function_of(node)
@@ -220,7 +220,7 @@ class _CastSchema(_Rewriter):
 def _stored_fields(classes: list[type], node: Node) -> dict[str, str]:
     """Return the stored name of each field of a `model-fields` node."""
     cls = classes[-1]
-    fields = fields_of(cls)  # type: ignore[arg-type]
+    fields = fields_of(cls)
     return {name: fields[name].stored if name in fields else name for name in node["fields"]}
 
 

@@ -144,7 +144,7 @@ def encode_value(value: Any) -> Any:
 class _DecimalDecoder(TypeDecoder):
     """Reads Decimal128 as Python's Decimal."""
 
-    bson_type = Decimal128
+    bson_type: Any = Decimal128  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
 
     def transform_bson(self, value: Any) -> Decimal:
         """Return the exact decimal."""

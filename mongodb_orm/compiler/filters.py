@@ -108,13 +108,13 @@ class _FilterCompiler:
         if any(isinstance(key, str) and key.startswith("$") for key in value):
             raise place.refuse(value, "elem_match takes lookups such as {'price__gte': 5}, not operators.")
         if element.kind == "scalar":
-            parts = []
+            parts: list[dict[str, Any]] = []
             for name, operand in value.items():
                 lookup = LOOKUPS.get(name)
                 if lookup is None:
                     raise UnknownLookupError(self._spec.name, place.field, name, lookups_for(element))
                 compiled = lookup.compile(element, operand, place)
-                parts.append(compiled if isinstance(compiled, Mapping) else {"$eq": compiled})
+                parts.append(compiled if isinstance(compiled, dict) else {"$eq": compiled})
             return merge(parts)
         return _ElementCompiler(self._spec, element, self._allow_javascript).compile(Keywords(tuple(value.items())))
 
@@ -186,9 +186,7 @@ def _split(model: str, shape: Shape, name: str) -> tuple[Resolved, str]:
     if len(rest) == 1 and _is_lookup(rest[0]):
         return target, rest[0]
     field = name[: -len("__".join(rest)) - 2]
-    raise UnknownLookupError(
-        model, field, "__".join(rest), [*member_names(target.shape), *lookups_for(target.shape)]
-    )
+    raise UnknownLookupError(model, field, "__".join(rest), [*member_names(target.shape), *lookups_for(target.shape)])
 
 
 def _is_lookup(name: str) -> bool:
@@ -240,7 +238,11 @@ def _are_disjoint_operators(left: Any, right: Any) -> bool:
 
 
 def rename_filter(
-    scope: Scope, filter: Mapping[str, Any], *, model: str, allow_javascript: bool = False  # noqa: A002
+    scope: Scope,
+    filter: Mapping[str, Any],  # noqa: A002
+    *,
+    model: str,
+    allow_javascript: bool = False,
 ) -> dict[str, Any]:
     """Translate the names in a raw query document; unknown names stay as they are.
 
@@ -261,9 +263,7 @@ def rename_filter(
         if key in _JOINERS:
             if not isinstance(value, list | tuple) or not all(isinstance(part, Mapping) for part in value):
                 raise InvalidValueError(f"{key} takes a list of filters.", model=model, field=key, value=value)
-            result[key] = [
-                rename_filter(scope, part, model=model, allow_javascript=allow_javascript) for part in value
-            ]
+            result[key] = [rename_filter(scope, part, model=model, allow_javascript=allow_javascript) for part in value]
         elif key == "$expr":
             result[key] = rename_expression(scope, value, allow_javascript=allow_javascript)
         elif key.startswith("$"):

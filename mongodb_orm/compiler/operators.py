@@ -202,7 +202,11 @@ LOOKUPS: dict[str, Lookup] = {row.name: row for row in _ROWS}
 
 
 def register_lookup(
-    name: str, compile: Callable[[Shape, Any, Place], Any], *, text_only: bool = False, summary: str = ""  # noqa: A002
+    name: str,
+    compile: Callable[[Shape, Any, Place], Any],  # noqa: A002
+    *,
+    text_only: bool = False,
+    summary: str = "",
 ) -> None:
     """Add a lookup, or replace one.
 

@@ -56,8 +56,8 @@ def _stored(spec: ModelSpec, field: str) -> str:
 
 
 def _is_direction(value: Any) -> bool:
-    return isinstance(value, Mapping) or not isinstance(value, bool) and isinstance(value, int | str) and (
-        value in _DIRECTIONS
+    return isinstance(value, Mapping) or (
+        not isinstance(value, bool) and isinstance(value, int | str) and (value in _DIRECTIONS)
     )
 
 

@@ -46,7 +46,9 @@ def compile_projection(spec: ModelSpec, projection: Any) -> dict[str, Any]:
         path = (name,) if name in spec.fields else tuple(name.replace("__", ".").split("."))
         is_computed = isinstance(value, str | Mapping) and path[0] not in spec.fields
         stored = ".".join(path) if is_computed else resolve(spec, path).stored
-        result[stored] = rename_expression(scope, value) if isinstance(value, str | Mapping) else _flag(spec, name, value)
+        result[stored] = (
+            rename_expression(scope, value) if isinstance(value, str | Mapping) else _flag(spec, name, value)
+        )
     _refuse_mixture(spec, result)
     return result
 
@@ -78,7 +80,7 @@ def row_names(spec: ModelSpec) -> Rename:
 @lru_cache(maxsize=1024)
 def _model_renamer(model: type) -> Rename | None:
     names: dict[str, tuple[str, Callable[[Any], Any] | None]] = {}
-    for field in fields_of(model).values():  # type: ignore[arg-type]
+    for field in fields_of(model).values():
         inner = None if field.shape.model is model else _renamer(field.shape)
         if field.name != field.stored or inner is not None:
             names[field.stored] = (field.name, inner)
@@ -106,7 +108,5 @@ def _renamer(shape: Shape) -> Callable[[Any], Any] | None:
             return None
         if shape.kind == "array":
             return lambda value: [inner(item) for item in value] if isinstance(value, list) else inner(value)
-        return lambda value: (
-            {key: inner(item) for key, item in value.items()} if isinstance(value, dict) else value
-        )
+        return lambda value: {key: inner(item) for key, item in value.items()} if isinstance(value, dict) else value
     return None

@@ -48,9 +48,7 @@ def names_deletion(spec: ModelSpec, names: frozenset[str]) -> bool:
     )
 
 
-def visible_pipeline(
-    spec: ModelSpec, stages: list[dict[str, Any]], visibility: Visibility
-) -> list[dict[str, Any]]:
+def visible_pipeline(spec: ModelSpec, stages: list[dict[str, Any]], visibility: Visibility) -> list[dict[str, Any]]:
     """Put what may be seen in front of a compiled pipeline."""
     hidden = scope_filter(spec, visibility)
     if not hidden:

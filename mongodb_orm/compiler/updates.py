@@ -10,7 +10,7 @@ import pydantic
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ..exceptions import InvalidValueError, UnknownFieldError, UnknownLookupError, relocated
-from ..schema import ModelSpec, Resolved, Shape, resolve
+from ..schema import ModelSpec, Resolved, Shape
 from .agg_expressions import Scope, refuse_javascript
 from .casting import Place, cast, cast_all, refuse_operators
 from .filters import root_shape, split_path
@@ -147,4 +147,3 @@ def _field_adapter(model: type[pydantic.BaseModel], field: str) -> TypeAdapter[A
         return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
     except pydantic.PydanticUserError:  # a model's own configuration cannot be overridden
         return TypeAdapter(annotation)
-

@@ -155,7 +155,7 @@ class DatabaseConfig(BaseModel):
         for name in type(self).model_fields:
             if name not in values:
                 text = os.environ.get(_environment_name(name))
-                if text is not None and (text != "" or name == "database_name" and name in os.environ):
+                if text is not None and (text != "" or (name == "database_name" and name in os.environ)):
                     values[name] = text
         if "ssl_cert_reqs" in values and not isinstance(values["ssl_cert_reqs"], str):
             values["ssl_cert_reqs"] = _CERT_MODES.get(values["ssl_cert_reqs"], values["ssl_cert_reqs"])
@@ -180,7 +180,8 @@ class DatabaseConfig(BaseModel):
         problems_found = list(self._problems())
         if problems_found:
             raise ConfigurationError(
-                "The database configuration is wrong: " + "; ".join(f"{name}: {text}" for name, text in problems_found)
+                "The database configuration is wrong: "
+                + "; ".join(f"{name}: {text}" for name, text in problems_found)
                 + ".",
                 fields=tuple(name for name, _ in problems_found),
             )
@@ -249,7 +250,7 @@ class DatabaseConfig(BaseModel):
     def _warn(self) -> None:
         if self.write_concern in (0, 1) and self.backend == "server":
             warnings.warn(
-                f"write_concern={self.write_concern!r} can lose writes that were acknowledged; the default is 'majority'.",
+                f"write_concern={self.write_concern!r} can lose acknowledged writes; the default is 'majority'.",
                 stacklevel=3,
             )
         if self.ssl_cert_reqs == "none":

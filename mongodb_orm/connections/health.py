@@ -16,7 +16,9 @@ from .registry import connections, driver_of
 
 
 async def health_check(
-    client: Any = None, db_config: DatabaseConfig | None = None, timeout: float = 5.0  # noqa: ASYNC109 - the contract
+    client: Any = None,
+    db_config: DatabaseConfig | None = None,
+    timeout: float = 5.0,
 ) -> bool:
     """Return whether the database answers a ping in time; never raises because of a sick server.
 
@@ -33,7 +35,9 @@ async def health_check(
 
 
 async def health_report(
-    client: Any = None, db_config: DatabaseConfig | None = None, timeout: float = 5.0  # noqa: ASYNC109 - the contract
+    client: Any = None,
+    db_config: DatabaseConfig | None = None,
+    timeout: float = 5.0,
 ) -> HealthReport:
     """Return latency, version, topology and pool figures; the arguments are those of `health_check`.
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -182,5 +181,3 @@ def driver_of(client: Any) -> Driver:
 
 connections = ConnectionManager()
 """The registry of this process."""
-
-

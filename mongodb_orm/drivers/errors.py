@@ -125,8 +125,9 @@ def _operation(error: BaseException, target: Target | None) -> MongoDBORMError:
     if code in (10334, 17280, 17419) or "BSONObjectTooLarge" in message:
         return DocumentTooLargeError("The document is over 16 MiB.", model=target.model if target else None, code=code)
     hint = "Check user, password and authSource." if code in _ACCESS_CODES else ""
-    return OperationError(f"MongoDB refused the operation{_of(target)}: {message}.", hint=hint, code=code,
-                          labels=_labels(error))
+    return OperationError(
+        f"MongoDB refused the operation{_of(target)}: {message}.", hint=hint, code=code, labels=_labels(error)
+    )
 
 
 def duplicate(details: Mapping[str, Any], target: Target | None) -> DuplicateDocumentError:
@@ -155,7 +156,9 @@ def _bulk(error: BaseException, target: Target | None) -> MongoDBORMError:
         concern = (details.get("writeConcernErrors") or [{}])[-1]
         if concern.get("code") in _TIMEOUT_CODES:
             return _timeout(error, target)
-        return OperationError("MongoDB did not confirm the bulk write.", code=concern.get("code"), labels=_labels(error))
+        return OperationError(
+            "MongoDB did not confirm the bulk write.", code=concern.get("code"), labels=_labels(error)
+        )
     failures = tuple(BulkFailure(entry["index"], _write_error(entry, target)) for entry in write_errors)
     return BulkError(
         f"{len(failures)} documents could not be written.",

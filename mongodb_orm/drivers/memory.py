@@ -200,7 +200,7 @@ class MemoryDriver(PyMongoDriver):
             for name, index in found.items()
         ]
 
-    _RUN = {  # noqa: RUF012 - typed by the base class
+    _RUN = {
         **PyMongoDriver._RUN,
         InsertOne: _insert_one,
         InsertMany: _insert_many,
@@ -274,7 +274,7 @@ def _refuse_pipeline(pipeline: Any) -> None:
                 continue
             for key, _ in _pairs(body):
                 if key in _EXPRESSIONS:
-                raise _lacks(key)
+                    raise _lacks(key)
 
 
 def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
@@ -285,4 +285,3 @@ def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _pairs(inner)
-

@@ -10,6 +10,7 @@ import pymongo
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, ReturnDocument
+from pymongo import errors as pymongo_errors
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from ..codec import CODEC_OPTIONS
@@ -65,8 +66,9 @@ class PyMongoDriver:
             return cls(cls._client(uri, options))
         except (*DRIVER_ERRORS, TypeError, ValueError) as error:
             # The driver's message may repeat the URI, so the cause is left out.
-            raise translate(error if isinstance(error, DRIVER_ERRORS) else pymongo.errors.ConfigurationError(
-                str(error))) from None
+            raise translate(
+                error if isinstance(error, DRIVER_ERRORS) else pymongo_errors.ConfigurationError(str(error))
+            ) from None
 
     @classmethod
     def _client(cls, uri: str, options: dict[str, Any]) -> Any:
@@ -136,8 +138,8 @@ class PyMongoDriver:
             with pymongo.timeout(timeout):
                 answer: Document = await asyncio.wait_for(self.client.admin.command(command), timeout)
                 return answer
-        except asyncio.TimeoutError as error:
-            raise translate(pymongo.errors.NetworkTimeout("timed out")) from error
+        except TimeoutError as error:
+            raise translate(pymongo_errors.NetworkTimeout("timed out")) from error
         except DRIVER_ERRORS as error:
             raise translate(error) from error
         except RuntimeError as error:
@@ -274,8 +276,9 @@ class PyMongoDriver:
 
     async def _create_index(self, target: Target, command: CreateIndex, session: Any) -> str:
         return str(
-            await self._collection(target).create_index(list(command.keys), **{**command.options, **_given(
-                session=session)})
+            await self._collection(target).create_index(
+                list(command.keys), **{**command.options, **_given(session=session)}
+            )
         )
 
     async def _drop_index(self, target: Target, command: DropIndex, session: Any) -> None:

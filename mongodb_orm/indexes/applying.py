@@ -77,9 +77,9 @@ def _with_model_names(names: dict[str, str], index: Document) -> Document:
     keys: dict[str, Any] = {}
     for field, kind in index["key"].items():
         if field == "_fts":
-            keys.update(dict.fromkeys((names.get(name, name) for name in index["weights"]), "text"))
+            keys.update(dict.fromkeys((str(names.get(name, name)) for name in index["weights"]), "text"))
         elif field != "_ftsx":
-            keys[names.get(field, field)] = kind
+            keys[str(names.get(field, field))] = kind
     return {**index, "key": keys}
 
 

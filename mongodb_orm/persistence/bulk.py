@@ -37,17 +37,15 @@ async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = T
     """
     spec = spec_of(model)
     if isinstance(items, Mapping | str | bytes) or not isinstance(items, Iterable):
-        raise InvalidValueError(
-            "bulk_create takes a list of mappings or objects.", model=spec.name, value=items
-        )
+        raise InvalidValueError("bulk_create takes a list of mappings or objects.", model=spec.name, value=items)
     documents = _build_all(model, list(items))
     if not documents:
         return []
-    without_id = [document for document in documents if document.__dict__[spec.id_field] is None]
-    given = [document.__dict__[spec.id_field] for document in documents if document.__dict__[spec.id_field] is not None]
+    without_id = [document for document in documents if vars(document)[spec.id_field] is None]
+    given = [vars(document)[spec.id_field] for document in documents if vars(document)[spec.id_field] is not None]
     if without_id:
         for document, id_ in zip(without_id, await new_ids(model, len(without_id)), strict=True):
-            document.__dict__[spec.id_field] = id_
+            vars(document)[spec.id_field] = id_
     try:
         raws = [_dumped(document) for document in documents]
         failures, written = await _insert(model, documents, raws, ordered)
@@ -126,7 +124,7 @@ async def _insert(
 def _forget_ids(documents: list[D]) -> None:
     for document in documents:
         if is_new(document):
-            document.__dict__[spec_of(type(document)).id_field] = None
+            vars(document)[spec_of(type(document)).id_field] = None
 
 
 def _failed(model: type[MappedModel], failures: list[BulkFailure], written: list[int]) -> BulkError:

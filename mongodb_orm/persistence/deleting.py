@@ -71,7 +71,7 @@ async def _mark(document: MappedModel, moment: datetime | None) -> bool:
     if spec.deletion is None:
         raise NotSupportedError(f"{spec.name} does not delete softly.", feature="soft delete")
     flag_name, moment_name = _stored(spec, spec.deletion)
-    id_, updated = stored_id(document), later_than(document.__dict__["updated_at"])
+    id_, updated = stored_id(document), later_than(vars(document)["updated_at"])
     result = await run(
         type(document),
         Update(
@@ -91,8 +91,8 @@ async def _reflect(document: MappedModel, deletion: SoftDeletion, moment: dateti
     """Give the object and its snapshot what the update wrote; other unsaved changes stay unsaved."""
     values = {deletion.flag: moment is not None, deletion.moment: moment, "updated_at": updated}
     stored = codec_of(type(document)).load(_snapshot(document))
-    stored.__dict__.update(values)
-    document.__dict__.update(values)
+    vars(stored).update(values)
+    vars(document).update(values)
     set_snapshot(document, codec_of(type(document)).dump(stored))
 
 

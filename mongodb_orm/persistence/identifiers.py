@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..commands import Find, FindAndUpdate, Update
 from ..codec import decode
+from ..commands import Find, FindAndUpdate, Update
 from ..exceptions import DocumentError, DuplicateDocumentError
 from ..executor import connection_for, run, stream
 from ..ids import AssignedId, CounterId, FactoryId
@@ -127,9 +127,7 @@ async def _raise_to(model: type[MappedModel], value: int) -> None:
 
 
 async def _highest_id(model: type[MappedModel]) -> int:
-    command = Find(
-        filter={"_id": {"$type": ["int", "long"]}}, projection={"_id": 1}, sort=(("_id", -1),), limit=1
-    )
+    command = Find(filter={"_id": {"$gte": 0}}, projection={"_id": 1}, sort=(("_id", -1),), limit=1)
     async for chunk in stream(model, command):
         return int(decode(chunk)["_id"])
     return 0

@@ -24,7 +24,7 @@ async def insert(document: D) -> D:
         UnencodableValueError: When BSON cannot hold a value.
     """
     model, spec = type(document), spec_of(type(document))
-    values = document.__dict__
+    values = vars(document)
     given = values[spec.id_field]
     if given is None:
         values[spec.id_field] = (await new_ids(model, 1))[0]
@@ -62,10 +62,10 @@ async def save(document: D, *, only_update: bool = False) -> D:
     changes, raw = _changes(document, spec, snapshot)
     if not changes:
         return document
-    before = document.__dict__["updated_at"]
+    before = vars(document)["updated_at"]
     if _revalidate_changed(document, spec, changes):
         changes, raw = _changes(document, spec, snapshot)
-    document.__dict__["updated_at"] = later_than(before)
+    vars(document)["updated_at"] = later_than(before)
     try:
         changes, raw = _changes(document, spec, snapshot)
         update = {"$set": changes.set, "$unset": dict.fromkeys(changes.unset, "")}
@@ -75,7 +75,7 @@ async def save(document: D, *, only_update: bool = False) -> D:
         if not result.matched:
             raise missing(document, "is no longer stored")
     except BaseException:
-        document.__dict__["updated_at"] = before
+        vars(document)["updated_at"] = before
         raise
     set_snapshot(document, raw)
     return document
@@ -119,14 +119,12 @@ def stored_id(document: MappedModel) -> Any:
 def missing(document: MappedModel, why: str) -> DocumentNotFoundError:
     """Return the error for an object whose document is not there."""
     spec = spec_of(type(document))
-    return DocumentNotFoundError(
-        f"{document!r} {why}.", model=spec.name, id=document.__dict__.get(spec.id_field)
-    )
+    return DocumentNotFoundError(f"{document!r} {why}.", model=spec.name, id=vars(document).get(spec.id_field))
 
 
 def stamp_new(document: MappedModel) -> None:
     """Set the timestamps of a new object, unless the caller gave them."""
-    values, given = document.__dict__, document.__pydantic_fields_set__
+    values, given = vars(document), document.__pydantic_fields_set__
     now = current_datetime()
     if "created_at" not in given:
         values["created_at"] = now
@@ -141,11 +139,11 @@ def revalidate(document: MappedModel) -> None:
         ValidationError: When a value does not fit.
     """
     spec = spec_of(type(document))
-    values = {name: value for name, value in document.__dict__.items() if name != spec.id_field or value is not None}
+    values = {name: value for name, value in vars(document).items() if name != spec.id_field or value is not None}
     checked = type(document).model_validate({**values, **(document.__pydantic_extra__ or {})}, by_name=True)
-    checked.__dict__[spec.id_field] = document.__dict__[spec.id_field]
+    vars(checked)[spec.id_field] = vars(document)[spec.id_field]
     given = set(document.__pydantic_fields_set__)
-    object.__setattr__(document, "__dict__", checked.__dict__)
+    object.__setattr__(document, "__dict__", vars(checked))
     object.__setattr__(document, "__pydantic_fields_set__", given)
 
 
@@ -175,8 +173,8 @@ def _revalidate_changed(document: MappedModel, spec: ModelSpec, changes: Changes
     adopted = False
     for name in sorted(name for name in names if name):
         copy = document.__copy__()
-        type(document).__pydantic_validator__.validate_assignment(copy, name, document.__dict__[name])
-        if copy.__dict__[name] is not document.__dict__[name]:
-            document.__dict__.update(copy.__dict__)
+        type(document).__pydantic_validator__.validate_assignment(copy, name, vars(document)[name])
+        if vars(copy)[name] is not vars(document)[name]:
+            vars(document).update(vars(copy))
             adopted = True
     return adopted

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar, cast
-
-from typing_extensions import Self
+from typing import Any, Generic, Self, TypeVar, cast
 
 from ..codec import codec_of, decode_all, split
 from ..commands import Count, Distinct, EstimatedCount, Find
@@ -305,6 +303,9 @@ class QuerySet(Generic[M, R]):
     def _whole(self, option: str, count: Any) -> int:
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**63:
             raise InvalidValueError(
-                f"{option} is a whole number from 0, not {count!r}.", model=self.model.__name__, field=option, value=count
+                f"{option} is a whole number from 0, not {count!r}.",
+                model=self.model.__name__,
+                field=option,
+                value=count,
             )
         return count

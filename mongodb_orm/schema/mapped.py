@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import pydantic
 from pydantic import ConfigDict, Field, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
-from typing_extensions import Self
 
 from ..exceptions import ConfigurationError
 from ..expressions import FieldAccess
@@ -20,6 +19,8 @@ from .deletion import SoftDeletion
 from .normalizing import with_utc_datetimes
 from .settings import settings_of
 from .spec import ModelSpec
+
+C = TypeVar("C", bound="MappedModel")
 
 _DELETED = b""
 
@@ -86,7 +87,8 @@ class MappedModel(pydantic.BaseModel):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return with_utc_datetimes(handler(source))
+        schema: core_schema.CoreSchema = with_utc_datetimes(handler(source))
+        return schema
 
     def __repr__(self) -> str:
         id_field = self.__mongo_id_field__
@@ -102,7 +104,8 @@ class MappedModel(pydantic.BaseModel):
         return carry_state(self, super().__deepcopy__(memo))
 
     def __getstate__(self) -> dict[Any, Any]:
-        return {**super().__getstate__(), "_mongo_snapshot": getattr(self, "_mongo_snapshot", None)}
+        state: dict[Any, Any] = {**super().__getstate__(), "_mongo_snapshot": getattr(self, "_mongo_snapshot", None)}
+        return state
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         snapshot = state.pop("_mongo_snapshot", None)
@@ -138,7 +141,7 @@ def mark_deleted(document: MappedModel) -> None:
     set_snapshot(document, _DELETED)
 
 
-def carry_state(source: MappedModel, copy: Any) -> Any:
+def carry_state(source: MappedModel, copy: C) -> C:
     """Give a copy the state of its source: it stands for the same stored document."""
     snapshot = getattr(source, "_mongo_snapshot", None)
     if snapshot is not None:
@@ -155,7 +158,9 @@ def spec_of(model: type[pydantic.BaseModel]) -> ModelSpec:
     spec: ModelSpec | None = model.__dict__.get("__mongo_spec__")
     if spec is None:
         if not (isinstance(model, type) and issubclass(model, MappedModel)):
-            raise ConfigurationError(f"{model!r} is not a document model.", hint="Derive it from mongodb_orm.BaseModel.")
+            raise ConfigurationError(
+                f"{model!r} is not a document model.", hint="Derive it from mongodb_orm.BaseModel."
+            )
         if not model.__pydantic_complete__:
             model.model_rebuild()
         settings = settings_of(model)
@@ -184,11 +189,11 @@ def _complete_id_field(cls: type[MappedModel], id_field: str) -> bool:
     """Make the id optional before it is known, and let `Meta.id_field` replace the field `id`."""
     fields = cls.__pydantic_fields__
     changed = False
-    if id_field != "id" and "id" in fields and "id" not in cls.__dict__.get("__annotations__", {}):
+    inherited = fields.get("id")
+    if id_field != "id" and inherited is not None and inherited.annotation is int and inherited.default is None:
         del fields["id"]
         changed = True
     if id_field not in fields:
-        cls.__annotations__ = {**cls.__dict__.get("__annotations__", {}), id_field: int}
         fields[id_field] = FieldInfo.from_annotated_attribute(int, None)
         changed = True
     elif fields[id_field].is_required():

@@ -17,11 +17,10 @@ def with_utc_datetimes(schema: Any) -> Any:
     Naive datetimes are taken as UTC, as PyMongo takes them when it encodes.
     """
     if isinstance(schema, dict):
-        result = {
-            key: value if key in _NOT_SCHEMAS else with_utc_datetimes(value) for key, value in schema.items()
-        }
+        result = {key: value if key in _NOT_SCHEMAS else with_utc_datetimes(value) for key, value in schema.items()}
         if schema.get("type") == "datetime":
-            return core_schema.no_info_after_validator_function(in_utc, result)  # type: ignore[arg-type]
+            node: Any = result
+            return core_schema.no_info_after_validator_function(in_utc, node)
         return result
     if isinstance(schema, list):
         return [with_utc_datetimes(item) for item in schema]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping, MutableSequence, Sequence, Set
 from collections import deque
+from collections.abc import Mapping, MutableSequence, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin

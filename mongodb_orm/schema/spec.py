@@ -126,8 +126,10 @@ class ModelSpec:
         names = known_names(self.model)
         if names is not None:
             return names
-        return {field.stored: known_names(field.shape.model) if field.shape.model else None
-                for field in self.fields.values()}
+        return {
+            field.stored: known_names(field.shape.model) if field.shape.model else None
+            for field in self.fields.values()
+        }
 
     def __repr__(self) -> str:
         return f"<ModelSpec {self.name} in {self.collection!r}>"
