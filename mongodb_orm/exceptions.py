@@ -405,10 +405,13 @@ def relocated(title: str, errors: Iterable[tuple[tuple[int | str, ...], Validati
     details: list[InitErrorDetails] = []
     for prefix, error in errors:
         for detail in error.errors(include_url=False):
+            context = detail.get("ctx", {})
+            kind: Any = detail["type"]
             try:
-                kind: Any = PydanticKnownError(detail["type"], detail.get("ctx"))  # type: ignore[arg-type]
+                PydanticKnownError(kind, context)
             except (KeyError, TypeError, ValueError):  # a type of the user's own
                 custom: Any = PydanticCustomError  # its arguments need not be literals at run time
-                kind = custom(detail["type"], detail["msg"].replace("{", "(").replace("}", ")"))
-            details.append(InitErrorDetails(type=kind, loc=(*prefix, *detail["loc"]), input=detail["input"]))
+                kind = custom(kind, detail["msg"].replace("{", "(").replace("}", ")"))
+            location = (*prefix, *detail["loc"])
+            details.append(InitErrorDetails(type=kind, loc=location, input=detail["input"], ctx=context))
     return ValidationError.from_exception_data(title, details)

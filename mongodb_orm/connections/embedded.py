@@ -25,6 +25,7 @@ _PREFIX = "mongodb_orm-"
 _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 20.0
 _POLL = 0.05
+_PATH_IN_USE = 100  # mongod could not lock its data, says its list of exit codes
 _ATTEMPTS = 3
 _RUNNER = Path(__file__).with_name("_mongod_runner.py")
 _WHEEL_BINARY = Path("fiftyone", "db", "bin", "mongod")
@@ -178,7 +179,7 @@ class EmbeddedServer:
         log = self._log_end()
         if "Address already in use" in log or "SocketException" in log:
             raise _PortTaken
-        if "DBPathInUse" in log or "Another mongod instance" in log:
+        if "DBPathInUse" in log or "Another mongod instance" in log or self._process.returncode == _PATH_IN_USE:
             raise EmbeddedServerError(
                 f"The data in {self.path} is in use by another mongod.",
                 hint="Stop the other program, or use another path: embedded:///other/path.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 import threading
@@ -10,10 +11,14 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from ..drivers import Driver, driver_class
-from ..exceptions import ConfigurationError, ModelNotInitializedError
+from ..exceptions import ConfigurationError, ModelNotInitializedError, MongoDBORMError
 from ..schema import MappedModel
 from .config import DatabaseConfig
 from .embedded import embedded_uri
+
+logger = logging.getLogger("mongodb_orm.connections")
+
+_OTHER_LOOP_TIMEOUT = 5.0
 
 _CLIENTS = (
     ("motor.motor_asyncio", "AsyncIOMotorClient", "motor"),
@@ -118,7 +123,7 @@ class ConnectionManager:
         with self._lock:
             lock = self._opening.setdefault(loop, asyncio.Lock())
         async with lock:
-            self._drop_dead()
+            await self._close_dead()
             opened = self._open.get(key)
             if opened is None or opened.loop is not loop:
                 driver = await self._opened(config)
@@ -129,7 +134,6 @@ class ConnectionManager:
 
     def take(self, loop: asyncio.AbstractEventLoop | None = None) -> list[_Opened]:
         """Remove and return the open clients of a loop, or of all loops."""
-        self._drop_dead()
         with self._lock:
             keys = [key for key, opened in self._open.items() if loop is None or opened.loop is loop]
             return [self._open.pop(key) for key in keys]
@@ -148,15 +152,29 @@ class ConnectionManager:
             driver: Driver = self._stores[config.mongo_uri]
             return driver
 
-    def _drop_dead(self) -> None:
-        """Forget clients of closed loops and of a parent process; close those that can be closed from here."""
+    async def _close_dead(self) -> None:
+        """Forget clients of closed loops and of a parent process; a parent's sockets are not ours to close."""
         with self._lock:
             pid = os.getpid()
             dead = [key for key, opened in self._open.items() if key[2] != pid or opened.loop.is_closed()]
             gone = [(key[2], self._open.pop(key)) for key in dead]
         for owner, opened in gone:
-            if owner == pid and opened.driver.name == "motor":
-                opened.driver.client.close()
+            if owner == pid:
+                await close_driver(opened)
+
+
+async def close_driver(opened: _Opened) -> None:
+    """Close a client from the running loop, also when it belongs to another one."""
+    here = asyncio.get_running_loop()
+    try:
+        if opened.loop is here or opened.loop.is_closed() or opened.driver.name != "pymongo":
+            await opened.driver.close()
+        else:
+            closing = asyncio.run_coroutine_threadsafe(opened.driver.close(), opened.loop)
+            await asyncio.wait_for(asyncio.wrap_future(closing), _OTHER_LOOP_TIMEOUT)
+    except (MongoDBORMError, OSError, RuntimeError, asyncio.TimeoutError) as error:
+        # One client that cannot be closed must not keep others open, or hinder the next one.
+        logger.warning("A client could not be closed: %s", error)
 
 
 def driver_of(client: Any) -> Driver:
