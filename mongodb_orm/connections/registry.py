@@ -21,11 +21,14 @@ logger = logging.getLogger("mongodb_orm.connections")
 _OTHER_LOOP_TIMEOUT = 5.0
 
 _CLIENTS = (
+    ("mongomock_motor", "AsyncMongoMockClient", "memory"),
     ("motor.motor_asyncio", "AsyncIOMotorClient", "motor"),
     ("pymongo", "AsyncMongoClient", "pymongo"),
-    ("mongomock_motor", "AsyncMongoMockClient", "memory"),
 )
-"""Where each kind of client lives; a module that is not loaded cannot have made one."""
+"""Where each kind of client lives; a module that is not loaded cannot have made one.
+
+The mock stands first, since it passes for a Motor client.
+"""
 
 
 class Connection(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import bson
 from bson.codec_options import TypeRegistry
@@ -104,7 +104,9 @@ class MemoryDriver(PyMongoDriver):
         """Run a command that has one answer."""
         self._refuse(command)
         try:
-            return await super().execute(target, command, session)
+            return cast(R, await self._RUN[type(command)](self, target, command, session))
+        except DRIVER_ERRORS as error:
+            raise translate(error, target) from error
         except NotImplementedError as error:
             raise _lacks(str(error)) from error
         except (TypeError, ValueError, KeyError) as error:

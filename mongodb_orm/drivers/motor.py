@@ -24,8 +24,11 @@ class MotorDriver(PyMongoDriver):
         """Close the client; Motor does it from any loop, at once."""
         self.client.close()
 
-    def _pool_options(self) -> Any:
-        return self.client.delegate.options.pool_options
+    def _topology(self) -> Any:
+        return self.client.delegate.topology_description
+
+    def _client_options(self) -> Any:
+        return self.client.delegate.options
 
     async def _aggregate(self, target: Target, command: Aggregate, session: Any) -> Any:
         return self._collection(target).aggregate_raw_batches(

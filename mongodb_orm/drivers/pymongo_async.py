@@ -78,6 +78,8 @@ class PyMongoDriver:
         """Yield the results as concatenated BSON, a chunk for each batch."""
         cursor: Any = None
         try:
+            if not self._topology().has_known_servers:
+                await self._find_server()
             if isinstance(command, Find):
                 cursor = self._find(target, command, session)
             else:
@@ -97,6 +99,8 @@ class PyMongoDriver:
     async def execute(self, target: Target, command: Command[R], session: Any = None) -> R:
         """Run a command that has one answer."""
         try:
+            if not self._topology().has_known_servers:
+                await self._find_server()
             return cast(R, await self._RUN[type(command)](self, target, command, session))
         except DRIVER_ERRORS as error:
             raise translate(error, target) from error
@@ -116,7 +120,7 @@ class PyMongoDriver:
         topology = "replica_set" if "setName" in hello else "standalone"
         if hello.get("msg") == "isdbgrid":
             topology = "sharded"
-        options = self._pool_options()
+        options = self._client_options().pool_options
         return ServerInfo(
             str(build["version"]),
             topology,
@@ -127,8 +131,20 @@ class PyMongoDriver:
         """Close the client."""
         await self.client.close()
 
-    def _pool_options(self) -> Any:
-        return self.client.options.pool_options
+    def _topology(self) -> Any:
+        return self.client.topology_description
+
+    def _client_options(self) -> Any:
+        return self.client.options
+
+    async def _find_server(self) -> None:
+        """Wait for a server no longer than the configuration says.
+
+        With an operation's deadline set, PyMongo lets server selection use all of it and passes over
+        `serverSelectionTimeoutMS` (`get_server_selection_timeout` in its `topology_shared`).
+        """
+        with pymongo.timeout(self._client_options().server_selection_timeout):
+            await self.client.admin.command("ping")
 
     def _pool_use(self) -> dict[str, int]:
         return {}
