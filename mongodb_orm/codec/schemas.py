@@ -256,8 +256,13 @@ def _text_key(key: Any) -> str:
     return str(getattr(key, "value", key))
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = datetime(1970, 1, 1)
+
+
 def _aware(value: Any) -> Any:
-    return value.replace(tzinfo=UTC) if type(value) is datetime else value
+    # The sum is several times faster than value.replace(tzinfo=UTC).
+    return _EPOCH + (value - _NAIVE_EPOCH) if type(value) is datetime else value
 
 
 def _naive(value: Any) -> Any:

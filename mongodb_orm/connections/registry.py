@@ -175,7 +175,7 @@ async def close_driver(opened: _Opened) -> None:
         else:
             closing = asyncio.run_coroutine_threadsafe(opened.driver.close(), opened.loop)
             await asyncio.wait_for(asyncio.wrap_future(closing), _OTHER_LOOP_TIMEOUT)
-    except (MongoDBORMError, OSError, RuntimeError, asyncio.TimeoutError) as error:
+    except (TimeoutError, MongoDBORMError, OSError, RuntimeError) as error:
         # One client that cannot be closed must not keep others open, or hinder the next one.
         logger.warning("A client could not be closed: %s", error)
 

@@ -25,7 +25,7 @@ from mongodb_orm import (
 )
 
 
-class Color(str, Enum):
+class Color(str, Enum):  # noqa: UP042 - the form that users write
     RED = "red"
     BLUE = "blue"
 

@@ -160,13 +160,14 @@ async def test_concurrent_operations_share_one_client(config: DatabaseConfig) ->
 
 
 async def test_ids_are_unique_across_processes(config: DatabaseConfig, raw: Any) -> None:
+    arguments = (config.mongo_uri, config.database_name)
     script = textwrap.dedent(f"""
         import asyncio
         from mongodb_orm import BaseModel, DatabaseConfig, register_model
         class Item(BaseModel):
             name: str = "x"
         async def main():
-            await register_model(Item, DatabaseConfig({config.mongo_uri!r}, {config.database_name!r}, driver={config.driver!r}))
+            await register_model(Item, DatabaseConfig(*{arguments!r}))
             await asyncio.gather(*[Item.create() for _ in range(200)])
             await Item.bulk_create([{{}} for _ in range(50)])
         asyncio.run(main())
