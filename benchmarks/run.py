@@ -291,7 +291,7 @@ async def memory(bench: Bench, count: int) -> None:
     tracemalloc.stop()
     print(f"\nMemory: streaming {count:,} small documents peaks at {stream_peak / 1e6:.1f} MB,")
     print(
-        f"  {stream_peak / list_peak:.2f} of a list of {bench.count:,} held by the raw driver ({list_peak / 1e6:.1f} MB)"
+        f"  {stream_peak / list_peak:.2f} of a list of {bench.count:,} held by the raw driver: {list_peak / 1e6:.1f} MB"
     )
 
 

@@ -35,6 +35,13 @@ class Find(Command[bytes]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindOne(Command["bytes | None"]):
+    """Read the first document that matches, encoded."""
+
+    filter: Filter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregate(Command[bytes]):
     """Run a pipeline; answered as a stream of concatenated BSON."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -30,8 +29,7 @@ DriverName: TypeAlias = Literal["motor", "pymongo"]
 ObjectId = bson.ObjectId
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where a command goes: a database, a collection and, for logs and errors, a model's name."""
 
     database: str

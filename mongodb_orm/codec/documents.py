@@ -28,6 +28,9 @@ MAX_SIZE = 16 * 1024 * 1024
 MAX_DEPTH = 100
 """MongoDB's limit of nesting (same page)."""
 
+_LEAST_PER_LEVEL = 7  # bytes that one more level adds: type, a name's end, length and end of the document
+_NESTING = (dict, list, tuple)
+
 _length_at = Struct("<i").unpack_from
 
 
@@ -153,7 +156,7 @@ def encode(values: Mapping[str, Any], *, model: str) -> bytes:
             model=model,
             size=len(raw),
         )
-    if len(raw) > 2 * MAX_DEPTH and _is_too_deep(values):
+    if len(raw) > _LEAST_PER_LEVEL * MAX_DEPTH and _is_too_deep(values):
         raise UnencodableValueError(f"The {model} document is nested more than {MAX_DEPTH} levels deep.", model=model)
     return raw
 
@@ -161,11 +164,8 @@ def encode(values: Mapping[str, Any], *, model: str) -> bytes:
 def _is_too_deep(value: Any, depth: int = 1) -> bool:
     if depth > MAX_DEPTH:
         return True
-    if isinstance(value, Mapping):
-        return any(_is_too_deep(item, depth + 1) for item in value.values() if isinstance(item, Mapping | list | tuple))
-    if isinstance(value, list | tuple):
-        return any(_is_too_deep(item, depth + 1) for item in value if isinstance(item, Mapping | list | tuple))
-    return False
+    items = value.values() if isinstance(value, dict) else value
+    return any(_is_too_deep(item, depth + 1) for item in items if type(item) in _NESTING)
 
 
 def _unencodable(values: Mapping[str, Any], error: Exception, model: str) -> MongoDBORMError:

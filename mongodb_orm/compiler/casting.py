@@ -56,6 +56,8 @@ def cast(shape: Shape, value: Any, place: Place) -> Any:
         raise place.refuse(value, f"{reason}, not {_brief(value)}.") from error
     if type(result) is int and not -_INT64 <= result < _INT64:
         raise place.refuse(value, "MongoDB's integers have at most 64 bits.", "Use Decimal or str for larger numbers.")
+    if type(result) is str and not result.isascii() and any("\ud800" <= letter <= "\udfff" for letter in result):
+        raise place.refuse(value, "the text has a lone surrogate, which is no valid UTF-8.")
     return result
 
 

@@ -20,6 +20,7 @@ from ..commands import (
     EstimatedCount,
     Find,
     FindAndUpdate,
+    FindOne,
     InsertMany,
     InsertOne,
     ListIndexes,
@@ -130,7 +131,7 @@ class MemoryDriver(PyMongoDriver):
             raise _lacks("database commands")
         if getattr(command, "collation", None) is not None:
             raise _lacks("collation")
-        if isinstance(command, Find | Count | Delete | Update | FindAndUpdate | Distinct):
+        if isinstance(command, Find | FindOne | Count | Delete | Update | FindAndUpdate | Distinct):
             _refuse_filter(command.filter)
         if isinstance(command, Update | FindAndUpdate):
             _refuse_update(command.update)
@@ -183,6 +184,10 @@ class MemoryDriver(PyMongoDriver):
         )
         return None if found is None else bson.encode(found, codec_options=CODEC_OPTIONS)
 
+    async def _find_one(self, target: Target, command: FindOne, session: Any) -> bytes | None:
+        found = await self._collection(target).find_one(_plain(command.filter))
+        return None if found is None else bson.encode(found, codec_options=CODEC_OPTIONS)
+
     async def _count(self, target: Target, command: Count, session: Any) -> int:
         total = int(await self._collection(target).count_documents(_plain(command.filter)))
         left = max(0, total - command.skip)
@@ -209,6 +214,7 @@ class MemoryDriver(PyMongoDriver):
         Update: _update,
         Delete: _delete,
         FindAndUpdate: _find_and_update,
+        FindOne: _find_one,
         Count: _count,
         EstimatedCount: _estimated_count,
         Distinct: _distinct,

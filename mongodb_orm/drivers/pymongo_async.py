@@ -25,6 +25,7 @@ from ..commands import (
     EstimatedCount,
     Find,
     FindAndUpdate,
+    FindOne,
     InsertMany,
     InsertOne,
     ListIndexes,
@@ -271,6 +272,12 @@ class PyMongoDriver:
         )
         return None if found is None else bytes(found.raw)
 
+    async def _find_one(self, target: Target, command: FindOne, session: Any) -> bytes | None:
+        found = await self._raw_collection(target).find_one(
+            command.filter, **_given(comment=command.comment, max_time_ms=command.max_time_ms, session=session)
+        )
+        return None if found is None else bytes(found.raw)
+
     async def _count(self, target: Target, command: Count, session: Any) -> int:
         options = _given(
             skip=command.skip or None,
@@ -322,6 +329,7 @@ class PyMongoDriver:
         Update: _update,
         Delete: _delete,
         FindAndUpdate: _find_and_update,
+        FindOne: _find_one,
         Count: _count,
         EstimatedCount: _estimated_count,
         Distinct: _distinct,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from ..codec import codec_of, decode, encode
-from ..commands import Find, InsertOne, Update
+from ..commands import FindOne, InsertOne, Update
 from ..exceptions import ConnectionError, DocumentNotFoundError, InvalidValueError, TimeoutError
-from ..executor import run, stream
+from ..executor import run
 from ..schema import MappedModel, ModelSpec, is_deleted, set_snapshot, snapshot_of, spec_of
 from ..timestamps import current_datetime, later_than
 from ..tracking import Changes, diff
@@ -98,10 +98,8 @@ async def refresh(document: D) -> D:
 
 async def find_by_id(model: type[D], id_: Any, hidden: dict[str, Any] | None = None) -> D | None:
     """Return the document of that stored id, or None; `hidden` is a further filter."""
-    codec = codec_of(model)
-    async for chunk in stream(model, Find(filter={"_id": id_, **(hidden or {})}, limit=1)):
-        return codec.load(chunk)
-    return None
+    raw = await run(model, FindOne(filter={"_id": id_, **hidden} if hidden else {"_id": id_}))
+    return None if raw is None else codec_of(model).load(raw)
 
 
 def stored_id(document: MappedModel) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Self, TypeVar, cast
 
-from ..codec import codec_of, decode_all, split
+from ..codec import codec_of, decode_all
 from ..commands import Count, Distinct, EstimatedCount, Find
 from ..compiler.filters import NOTHING, compile_filter
 from ..compiler.ordering import compile_sort
@@ -143,10 +143,10 @@ class QuerySet(Generic[M, R]):
     async def __aiter__(self) -> AsyncIterator[R]:
         command = self._find(batch_size=STREAM_BATCH)
         if self.projection is None and not self.is_raw:
-            load = codec_of(self.model).load
+            load_chunk = codec_of(self.model).load_chunk
             async for chunk in stream(self.model, command):
-                for raw in split(chunk):
-                    yield cast(R, load(raw))
+                for document in load_chunk(chunk):
+                    yield cast(R, document)
         else:
             async for chunk in stream(self.model, command):
                 for row in self._rows(chunk):

@@ -81,7 +81,11 @@ def keys_from(declaration: Any) -> tuple[tuple[str, Any], ...]:
     if isinstance(declaration, Sequence):
         if len(declaration) == 2 and isinstance(declaration[0], str) and declaration[1] in DIRECTIONS:
             return ((declaration[0], declaration[1]),)
-        return tuple(pair for entry in declaration for pair in keys_from(entry))
+        return tuple(
+            pair
+            for entry in declaration
+            for pair in ([entry] if isinstance(entry, tuple) and len(entry) == 2 else keys_from(entry))
+        )
     raise ConfigurationError(
         f"{declaration!r} declares no index.",
         hint='Write a field name, [("a", 1), ("b", -1)], {"a": 1, "b": -1} or an IndexSpec.',

@@ -18,7 +18,7 @@ def with_utc_datetimes(schema: Any) -> Any:
     """
     if isinstance(schema, dict):
         result = {key: value if key in _NOT_SCHEMAS else with_utc_datetimes(value) for key, value in schema.items()}
-        if schema.get("type") == "datetime":
+        if schema.get("type") == "datetime" and schema.get("tz_constraint") != "naive":
             node: Any = result
             return core_schema.no_info_after_validator_function(in_utc, node)
         return result

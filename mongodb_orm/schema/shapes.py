@@ -55,6 +55,8 @@ def _cached(annotation: Any) -> Shape:
 
 
 def _build(annotation: Any) -> Shape:
+    if annotation is Any:  # which is a class since Python 3.11
+        return ANY
     origin = get_origin(annotation)
     if origin is Annotated:
         return shape_of(get_args(annotation)[0])
@@ -66,7 +68,7 @@ def _build(annotation: Any) -> Shape:
         return shape_of(annotation.__bound__) if annotation.__bound__ else ANY
     plain = origin or annotation
     if not isinstance(plain, type):
-        return ANY if plain is Any else Shape(annotation, "scalar")
+        return Shape(annotation, "scalar")
     if issubclass(plain, pydantic.BaseModel):
         return Shape(annotation, "model", model=plain)
     if issubclass(plain, str | bytes):

@@ -1,0 +1,206 @@
+"""Names, translated: filters, sorts, projections and pipelines as tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import BaseModel as Plain
+from pydantic import Field
+
+from mongodb_orm import BaseModel, Q, SoftDeleteMixin
+from mongodb_orm.compiler.pipelines import compile_pipeline
+from mongodb_orm.compiler.projections import compile_projection, row_names
+from mongodb_orm.compiler.updates import compile_operators, compile_values
+from mongodb_orm.executor import shape_of_values
+from mongodb_orm.schema import remember, spec_of
+from mongodb_orm.schema.naming import collection_name
+
+
+class Address(Plain):
+    city: str
+    code: str = Field(default="", alias="zip")
+
+
+class Person(BaseModel):
+    name: str
+    nick: str = Field(default="", alias="nickName")
+    age: int = 0
+    home: Address | None = None
+    places: list[Address] = Field(default_factory=list)
+    tags: list[str] = Field(default_factory=list)
+    extra: dict[str, Any] = Field(default_factory=dict)
+    born: datetime | None = None
+
+
+class Letter(BaseModel):
+    class Meta:
+        collection_name = "letters"
+
+    author_id: int
+    body: str = Field(default="", alias="text")
+
+
+class Kept(BaseModel, SoftDeleteMixin):
+    name: str = ""
+
+
+remember(Letter)
+remember(Person)
+
+
+@pytest.mark.parametrize(
+    ("name", "collection"),
+    [("User", "user"), ("BlogPost", "blog_post"), ("APIKey", "api_key"), ("HTTPServer2", "http_server2"),
+     ("Box[int]", "box_int"), ("user_thing", "user_thing")],
+)  # fmt: skip
+def test_collection_names(name: str, collection: str) -> None:
+    assert collection_name(name) == collection
+
+
+@pytest.mark.parametrize(
+    ("query", "filter_"),
+    [
+        (Q(), {}),
+        (Q(id=5), {"_id": 5}),
+        (Q(id__in=["1", 2]), {"_id": {"$in": [1, 2]}}),
+        (Q(nick="x"), {"nickName": "x"}),
+        (Q(home__code="1"), {"home.zip": "1"}),
+        (Q(places__code="1"), {"places.zip": "1"}),
+        (Q(places__0__code="1"), {"places.0.zip": "1"}),
+        (Q(extra__a__b=1), {"extra.a.b": 1}),
+        (Q(extra__size__gt=1), {"extra.size": {"$gt": 1}}),
+        (Q(extra={"$x": 1}), {"extra": {"$eq": {"$x": 1}}}),
+        (Q(age__gte=1, age__lt=5), {"age": {"$gte": 1, "$lt": 5}}),
+        (Q(Q(age=1), Q(age=2)), {"age": 1, "$and": [{"age": 2}]}),
+        (Q(age=1) & {"id": 1}, {"age": 1, "_id": 1}),
+        (Q(age=1) | Q(name="x"), {"$or": [{"age": 1}, {"name": "x"}]}),
+        (~Q(age=1), {"$nor": [{"age": 1}]}),
+        (Q(name__startswith="a.b"), {"name": {"$regex": r"^a\.b"}}),
+        (Q(places__elem_match={"code": "1", "city__in": ["x"]}), {"places": {"$elemMatch": {"zip": "1", "city": {"$in": ["x"]}}}}),
+        (Q(tags__elem_match={"gt": "a", "lt": "c"}), {"tags": {"$elemMatch": {"$gt": "a", "$lt": "c"}}}),
+        (Q(born="2026-01-01T00:00:00Z"), {"born": datetime(2026, 1, 1, tzinfo=UTC)}),
+        (Person.f.home.code == "1", {"home.zip": "1"}),
+        (Q({"$or": [{"id": 1}, {"home.code": {"$ne": "x"}}]}), {"$or": [{"_id": 1}, {"home.zip": {"$ne": "x"}}]}),
+        (Q({"places": {"$elemMatch": {"code": "1"}}}), {"places": {"$elemMatch": {"zip": "1"}}}),
+        (Q({"$expr": {"$gt": ["$id", "$home.code"]}}), {"$expr": {"$gt": ["$_id", "$home.zip"]}}),
+        (Q({"unknown": 1}), {"unknown": 1}),
+    ],
+)  # fmt: skip
+def test_filters(query: Any, filter_: dict[str, Any]) -> None:
+    assert Person.filter(query).filter_document() == filter_
+
+
+@pytest.mark.parametrize(
+    ("order", "compiled"),
+    [
+        ("-id", (("_id", -1),)),
+        ({"home.code": 1, "nick": "desc"}, (("home.zip", 1), ("nickName", -1))),
+        ([("home__code", -1), "age"], (("home.zip", -1), ("age", 1))),
+        (Person.f.home.code, (("home.zip", 1),)),
+        ([], ()),
+    ],
+)
+def test_sorts(order: Any, compiled: Any) -> None:
+    assert Person.filter(sort_by=order).sort == compiled
+
+
+def test_projections_and_their_rows() -> None:
+    spec = spec_of(Person)
+    assert compile_projection(spec, {"id": 0, "home.code": 1}) == {"_id": 0, "home.zip": 1}
+    assert compile_projection(spec, ["nick"]) == {"nickName": 1}
+    assert compile_projection(spec, {"upper": {"$toUpper": "$nick"}}) == {"upper": {"$toUpper": "$nickName"}}
+    row = {"_id": 1, "nickName": "x", "home": {"zip": "1"}, "places": [{"zip": "2"}], "born": None}
+    assert row_names(spec)(row) == {
+        "id": 1, "nick": "x", "home": {"code": "1"}, "places": [{"code": "2"}], "born": None,
+    }  # fmt: skip
+
+
+_LOOKUP = {"from": "letters", "localField": "id", "foreignField": "author_id", "as": "letters"}
+
+PIPELINES: list[tuple[list[dict[str, Any]], list[dict[str, Any]], bool]] = [
+    ([], [], True),
+    ([{"$match": {"id": 1}}], [{"$match": {"_id": 1}}], True),
+    ([{"$sort": {"id": 1, "nick": -1}}], [{"$sort": {"_id": 1, "nickName": -1}}], True),
+    ([{"$project": {"id": 1, "home.code": 1}}], [{"$project": {"_id": 1, "home.zip": 1}}], True),
+    ([{"$project": {"home": {"code": 1}}}], [{"$project": {"home": {"zip": 1}}}], True),
+    ([{"$addFields": {"x": "$home.code"}}, {"$match": {"x": 1}}], [{"$addFields": {"x": "$home.zip"}}, {"$match": {"x": 1}}], True),
+    ([{"$set": {"h": "$home"}}, {"$match": {"h.code": 1}}], [{"$set": {"h": "$home"}}, {"$match": {"h.zip": 1}}], True),
+    ([{"$unset": ["nick"]}], [{"$unset": ["nickName"]}], True),
+    ([{"$unwind": "$places"}, {"$match": {"places.code": 1}}], [{"$unwind": "$places"}, {"$match": {"places.zip": 1}}], True),
+    ([{"$unwind": {"path": "$places"}}], [{"$unwind": {"path": "$places"}}], True),
+    ([{"$group": {"_id": "$home.code", "n": {"$max": "$id"}}}, {"$match": {"id": 1}}],
+     [{"$group": {"_id": "$home.zip", "n": {"$max": "$_id"}}}, {"$match": {"id": 1}}], False),
+    ([{"$group": {"_id": 1, "p": {"$first": "$$ROOT"}}}, {"$match": {"p.id": 1}}],
+     [{"$group": {"_id": 1, "p": {"$first": "$$ROOT"}}}, {"$match": {"p._id": 1}}], False),
+    ([{"$sortByCount": "$nick"}], [{"$sortByCount": "$nickName"}], False),
+    ([{"$bucket": {"groupBy": "$id", "boundaries": [0, 1]}}], [{"$bucket": {"groupBy": "$_id", "boundaries": [0, 1]}}], False),
+    ([{"$count": "id"}, {"$match": {"id": 1}}], [{"$count": "id"}, {"$match": {"id": 1}}], False),
+    ([{"$lookup": _LOOKUP}, {"$match": {"letters.id": 1, "letters.body": "x"}}],
+     [{"$lookup": {**_LOOKUP, "localField": "_id"}}, {"$match": {"letters._id": 1, "letters.text": "x"}}], True),
+    ([{"$lookup": {"from": "person", "localField": "extra.x", "foreignField": "id", "as": "p"}}],
+     [{"$lookup": {"from": "person", "localField": "extra.x", "foreignField": "_id", "as": "p"}}], True),
+    ([{"$lookup": {"from": "letters", "let": {"me": "$id"}, "pipeline": [{"$match": {"$expr": {"$eq": ["$id", "$$me"]}}}], "as": "l"}}],
+     [{"$lookup": {"from": "letters", "let": {"me": "$_id"}, "pipeline": [{"$match": {"$expr": {"$eq": ["$_id", "$$me"]}}}], "as": "l"}}], True),
+    ([{"$lookup": {"from": "elsewhere", "localField": "id", "foreignField": "id", "as": "e"}}],
+     [{"$lookup": {"from": "elsewhere", "localField": "_id", "foreignField": "id", "as": "e"}}], True),
+    ([{"$graphLookup": {"from": "person", "startWith": "$id", "connectFromField": "id", "connectToField": "nick", "as": "g"}}],
+     [{"$graphLookup": {"from": "person", "startWith": "$_id", "connectFromField": "_id", "connectToField": "nickName", "as": "g"}}], True),
+    ([{"$facet": {"a": [{"$match": {"id": 1}}]}}, {"$match": {"a.id": 1, "id": 2}}],
+     [{"$facet": {"a": [{"$match": {"_id": 1}}]}}, {"$match": {"a._id": 1, "id": 2}}], False),
+    ([{"$unionWith": {"coll": "letters", "pipeline": [{"$match": {"body": 1}}]}}],
+     [{"$unionWith": {"coll": "letters", "pipeline": [{"$match": {"text": 1}}]}}], False),
+    ([{"$unionWith": "person"}, {"$match": {"id": 1}}], [{"$unionWith": "person"}, {"$match": {"_id": 1}}], True),
+    ([{"$replaceRoot": {"newRoot": "$home"}}, {"$match": {"code": 1}}], [{"$replaceRoot": {"newRoot": "$home"}}, {"$match": {"zip": 1}}], False),
+    ([{"$replaceWith": "$$ROOT"}, {"$match": {"id": 1}}], [{"$replaceWith": "$$ROOT"}, {"$match": {"_id": 1}}], True),
+    ([{"$geoNear": {"key": "nick", "query": {"id": 1}, "distanceField": "d"}}], [{"$geoNear": {"key": "nickName", "query": {"_id": 1}, "distanceField": "d"}}], True),
+    ([{"$setWindowFields": {"partitionBy": "$nick", "sortBy": {"id": 1}, "output": {"r": {"$sum": "$id"}}}}],
+     [{"$setWindowFields": {"partitionBy": "$nickName", "sortBy": {"_id": 1}, "output": {"r": {"$sum": "$_id"}}}}], True),
+    ([{"$fill": {"partitionByFields": ["nick"], "output": {"age": {"value": "$id"}}}}], [{"$fill": {"partitionByFields": ["nickName"], "output": {"age": {"value": "$_id"}}}}], True),
+    ([{"$densify": {"field": "id", "range": {"step": 1}}}], [{"$densify": {"field": "_id", "range": {"step": 1}}}], True),
+    ([{"$redact": {"$cond": ["$id", "$$KEEP", "$$PRUNE"]}}], [{"$redact": {"$cond": ["$_id", "$$KEEP", "$$PRUNE"]}}], True),
+    ([{"$merge": {"into": "x", "on": "id"}}], [{"$merge": {"into": "x", "on": "_id"}}], True),
+    ([{"$project": {"x": {"$literal": "$id"}}}], [{"$project": {"x": {"$literal": "$id"}}}], True),
+    ([{"$project": {"x": {"$map": {"input": "$places", "as": "p", "in": "$$p.code"}}}}],
+     [{"$project": {"x": {"$map": {"input": "$places", "as": "p", "in": "$$p.zip"}}}}], True),
+    ([{"$project": {"x": {"$let": {"vars": {"h": "$home"}, "in": "$$h.code"}}}}],
+     [{"$project": {"x": {"$let": {"vars": {"h": "$home"}, "in": "$$h.zip"}}}}], True),
+    ([{"$limit": 1}, {"$skip": 1}, {"$sample": {"size": 1}}, {"$match": {"id": 1}}],
+     [{"$limit": 1}, {"$skip": 1}, {"$sample": {"size": 1}}, {"$match": {"_id": 1}}], True),
+    ([{"$indexStats": {}}, {"$match": {"id": 1}}], [{"$indexStats": {}}, {"$match": {"id": 1}}], False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pipeline", "stages", "keeps"), PIPELINES)
+def test_pipelines(pipeline: Any, stages: Any, keeps: bool) -> None:
+    before = repr(pipeline)
+    compiled = compile_pipeline(spec_of(Person), pipeline)
+    assert compiled.stages == stages
+    assert compiled.keeps_shape is keeps
+    assert repr(pipeline) == before, "the caller's pipeline is not touched"
+
+
+def test_updates() -> None:
+    spec = spec_of(Person)
+    assert compile_values(spec, {"nick": "x", "age__inc": 1, "tags__push": "a", "home__code": "9"}) == {
+        "$set": {"nickName": "x", "home.zip": "9"}, "$inc": {"age": 1}, "$push": {"tags": "a"},
+    }  # fmt: skip
+    assert compile_operators(spec, {"$set": {"home.code": 1}, "$rename": {"nick": "name"}}) == {
+        "$set": {"home.zip": 1}, "$rename": {"nickName": "name"},
+    }  # fmt: skip
+
+
+def test_soft_deletion_is_in_the_filter_unless_it_is_named() -> None:
+    hidden = {"is_deleted": {"$ne": True}}
+    assert Kept.all().filter_document() == hidden
+    assert Kept.filter(name="x").filter_document() == {"name": "x", **hidden}
+    assert Kept.filter(is_deleted=True).filter_document() == {"is_deleted": True}
+    assert Kept.filter(Q(name="x") | Q(deleted_at=None)).filter_document().keys() == {"$or"}
+    assert Kept.all().with_deleted().filter_document() == {}
+    assert Kept.all().only_deleted().filter_document() == {"is_deleted": True}
+
+
+def test_logs_show_shapes_without_values() -> None:
+    shown = shape_of_values({"name": "secret", "$or": [{"age": {"$gt": 5}}], "tags": ["a"]})
+    assert shown == {"name": "?", "$or": [{"age": {"$gt": "?"}}], "tags": ["?"]}
