@@ -152,6 +152,8 @@ class DatabaseConfig(BaseModel):
         """
         given = {"mongo_uri": mongo_uri, "database_name": database_name, **options}
         values = {name: value for name, value in given.items() if value is not None}
+        if "database_name" not in values and _database_in(str(mongo_uri or "")):
+            values["database_name"] = _database_in(str(mongo_uri))
         for name in type(self).model_fields:
             if name not in values:
                 text = os.environ.get(_environment_name(name))

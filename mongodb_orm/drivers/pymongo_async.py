@@ -310,7 +310,7 @@ class PyMongoDriver:
     async def _list_indexes(self, target: Target, command: ListIndexes, session: Any) -> list[Document]:
         try:
             cursor = await self._index_cursor(target)
-            return [dict(index) for index in await cursor.to_list(None)]
+            return [{**index, "key": dict(index["key"])} for index in await cursor.to_list(None)]
         except OperationFailure as error:
             if error.code == _MISSING_NAMESPACE:
                 return []
