@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 import bson
+from bson.binary import UuidRepresentation
 from bson.codec_options import TypeRegistry
 from mongomock_motor import AsyncMongoMockClient
 from pymongo import ReturnDocument
@@ -36,7 +37,10 @@ from .pymongo_async import PyMongoDriver
 R = TypeVar("R")
 
 BACKENDS = ("mongodb://", "embedded://")
-_PLAIN_OPTIONS = CODEC_OPTIONS.with_options(type_registry=TypeRegistry())
+# mongomock knows neither Decimal nor UUID, but it keeps Decimal128 and Binary as they are.
+_PLAIN_OPTIONS = CODEC_OPTIONS.with_options(
+    type_registry=TypeRegistry(), uuid_representation=UuidRepresentation.UNSPECIFIED
+)
 _MAX_SIZE = 16 * 1024 * 1024
 
 _FIND_OPERATORS = frozenset(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, TypeVar, cast
 
 import pymongo
@@ -85,7 +86,13 @@ class PyMongoDriver:
                 cursor = self._find(target, command, session)
             else:
                 cursor = await self._aggregate(target, command, session)
-            async for chunk in cursor:
+            chunks = aiter(cursor)
+            while True:
+                with _deadline(command):
+                    try:
+                        chunk = await anext(chunks)
+                    except StopAsyncIteration:
+                        return
                 yield chunk
         except DRIVER_ERRORS as error:
             raise translate(error, target) from error
@@ -102,7 +109,8 @@ class PyMongoDriver:
         try:
             if not self._topology().has_known_servers:
                 await self._find_server()
-            return cast(R, await self._RUN[type(command)](self, target, command, session))
+            with _deadline(command):
+                return cast(R, await self._RUN[type(command)](self, target, command, session))
         except DRIVER_ERRORS as error:
             raise translate(error, target) from error
         except RuntimeError as error:
@@ -338,6 +346,19 @@ class PyMongoDriver:
         ListIndexes: _list_indexes,
         RunCommand: _run_command,
     }
+
+
+_NO_DEADLINE: AbstractContextManager[Any] = nullcontext()
+
+
+def _deadline(command: Command[Any]) -> AbstractContextManager[Any]:
+    """Return the context that ends a command in its own time.
+
+    With the client's deadline set, PyMongo computes `maxTimeMS` from it and passes over one that is given.
+    """
+    if command.max_time_ms is None:
+        return _NO_DEADLINE
+    return pymongo.timeout(command.max_time_ms / 1000)
 
 
 def _given(**options: Any) -> dict[str, Any]:

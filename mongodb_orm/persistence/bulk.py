@@ -20,7 +20,7 @@ from ..exceptions import (
 from ..executor import run
 from ..schema import MappedModel, is_new, set_snapshot, spec_of
 from .identifiers import new_ids, note_given_id
-from .saving import stamp_new
+from .saving import is_certain, stamp_new
 
 D = TypeVar("D", bound=MappedModel)
 
@@ -49,8 +49,9 @@ async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = T
     try:
         raws = [_dumped(document) for document in documents]
         failures, written = await _insert(model, documents, raws, ordered)
-    except BaseException:
-        _forget_ids(without_id)
+    except MongoDBORMError as error:
+        if is_certain(error):
+            _forget_ids(without_id)
         raise
     if failures:
         _forget_ids(without_id)

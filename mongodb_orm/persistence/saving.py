@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from ..codec import codec_of, decode, encode
 from ..commands import FindOne, InsertOne, Update
-from ..exceptions import ConnectionError, DocumentNotFoundError, InvalidValueError, TimeoutError
+from ..exceptions import ConnectionError, DocumentNotFoundError, InvalidValueError, MongoDBORMError, TimeoutError
 from ..executor import run
 from ..schema import MappedModel, ModelSpec, is_deleted, set_snapshot, snapshot_of, spec_of
 from ..timestamps import current_datetime, later_than
@@ -32,11 +32,8 @@ async def insert(document: D) -> D:
     try:
         raw = codec_of(model).dump(document)
         await run(model, InsertOne(document=raw))
-    except (ConnectionError, TimeoutError):
-        # The outcome is unknown. The object keeps its id, so that saving it again cannot store it twice.
-        raise
-    except BaseException:
-        if given is None:
+    except MongoDBORMError as error:
+        if given is None and is_certain(error):
             values[spec.id_field] = None
         raise
     set_snapshot(document, raw)
@@ -118,6 +115,15 @@ def missing(document: MappedModel, why: str) -> DocumentNotFoundError:
     """Return the error for an object whose document is not there."""
     spec = spec_of(type(document))
     return DocumentNotFoundError(f"{document!r} {why}.", model=spec.name, id=vars(document).get(spec.id_field))
+
+
+def is_certain(error: MongoDBORMError) -> bool:
+    """Return whether a failed write is surely not stored.
+
+    After a lost connection or a timeout it may well be, and so it may after a cancellation. The object keeps its id
+    then, so that saving it again cannot store it twice.
+    """
+    return not isinstance(error, ConnectionError | TimeoutError)
 
 
 def stamp_new(document: MappedModel) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ from mongodb_orm import (
     ConnectionError,
     DatabaseConfig,
     ModelNotInitializedError,
+    OperationError,
     RegistrationError,
     TimeoutError,
     close_all_connections,
@@ -324,8 +326,6 @@ async def test_an_error_in_the_middle_of_a_cursor_reaches_the_caller(config: Dat
 
 
 async def test_a_failing_command_is_translated(config: DatabaseConfig) -> None:
-    from mongodb_orm import OperationError
-
     await register_model(Item, config)
     await Item.create()
     with pytest.raises(OperationError) as caught:
@@ -350,3 +350,65 @@ async def test_a_signal_handlers_task_can_close(config: DatabaseConfig) -> None:
     await asyncio.wait_for(done, 5)
     loop.remove_signal_handler(signal.SIGUSR1)
     assert await Item.count() == 1
+
+
+def _impatient(config: DatabaseConfig) -> DatabaseConfig:
+    return DatabaseConfig(config.mongo_uri, config.database_name, driver=config.driver, timeout_ms=500)
+
+
+@pytest.fixture
+async def fail(admin: Any) -> Any:
+    """Make commands of the server fail until the returned function is called without arguments."""
+
+    async def call(**data: Any) -> None:
+        command: dict[str, Any] = {"configureFailPoint": "failCommand", "mode": "alwaysOn" if data else "off"}
+        await asyncio.to_thread(admin["admin"].command, {**command, **({"data": data} if data else {})})
+
+    yield call
+    await call()
+
+
+async def test_an_insert_of_unknown_outcome_keeps_its_id(config: DatabaseConfig, fail: Any) -> None:
+    await register_model(Item, _impatient(config))
+    await Item.create()
+    item = Item(name="maybe")
+    await fail(failCommands=["insert"], closeConnection=True)
+    with pytest.raises((ConnectionError, TimeoutError)):
+        await item.save()
+    await fail()
+    assert item.id is not None, "saving it again cannot store it twice"
+    await item.save()
+    assert await Item.count(name="maybe") == 1
+
+
+async def test_a_failed_save_leaves_the_object_as_it_was(config: DatabaseConfig, fail: Any) -> None:
+    await register_model(Item, _impatient(config))
+    item = await Item.create()
+    before = item.updated_at
+    item.name = "changed"
+    await fail(failCommands=["update"], closeConnection=True)
+    with pytest.raises((ConnectionError, TimeoutError)):
+        await item.save()
+    await fail()
+    assert (item.name, item.updated_at) == ("changed", before)
+    await item.save()
+    assert (await Item.get_by_id(item.id)) == item
+
+
+async def test_a_refused_insert_gives_its_id_back(config: DatabaseConfig, fail: Any) -> None:
+    await register_model(Item, config)
+    item = Item()
+    await fail(failCommands=["insert"], errorCode=8000)
+    with pytest.raises(OperationError) as caught:
+        await item.save()
+    assert caught.value.code == 8000
+    assert item.id is None
+
+
+async def test_a_query_that_takes_too_long_is_a_timeout(config: DatabaseConfig) -> None:
+    await register_model(Item, config)
+    await Item.bulk_create([{} for _ in range(20)])
+    slow = Item.filter({"$where": "sleep(50) || true"}).allow_javascript().max_time(0.1)
+    with pytest.raises(TimeoutError) as caught:
+        await slow
+    assert isinstance(caught.value, builtins.TimeoutError)

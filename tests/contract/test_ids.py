@@ -1,0 +1,109 @@
+"""Where ids come from, and fields under other names, on every backend."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from bson import ObjectId
+from pydantic import Field
+
+from mongodb_orm import BaseModel, DocumentError, DuplicateDocumentError, InvalidValueError
+
+
+class ByObjectId(BaseModel):
+    id: ObjectId
+    name: str = ""
+
+
+class ByUuid(BaseModel):
+    id: UUID
+    name: str = ""
+
+
+class ByText(BaseModel):
+    id: str
+    name: str = ""
+
+
+class ByFactory(BaseModel):
+    class Meta:
+        id_factory = staticmethod(lambda: f"x-{uuid4()}")
+
+    id: str
+    name: str = ""
+
+
+class Named(BaseModel):
+    class Meta:
+        id_field = "code"
+        use_auto_id = False
+
+    code: str
+    title: str = Field(default="", alias="fullTitle")
+
+
+class Loose(BaseModel):
+    class Meta:
+        strict_mode = False
+
+    name: str
+
+
+@pytest.mark.parametrize("model", [ByObjectId, ByUuid, ByText, ByFactory])
+async def test_generated_ids(register_any: Any, model: Any) -> None:
+    await register_any(model)
+    one = await model.create(name="one")
+    two, three = await model.bulk_create([{"name": "two"}, {"name": "three"}])
+    assert isinstance(one.id, {ByObjectId: ObjectId, ByUuid: UUID}.get(model, str))
+    assert len({one.id, two.id, three.id}) == 3
+    assert await model.get_by_id(one.id) == one
+    assert await model.get_by_id(str(one.id)) == one
+    assert await model.filter(id__in=[two.id, three.id]).count() == 2
+    assert (await model.filter(name="one", projection={"id": 1})) == [{"id": one.id}]
+
+
+@pytest.mark.parametrize("model", [ByObjectId, ByUuid])
+async def test_text_that_is_no_id(register_any: Any, model: Any) -> None:
+    await register_any(model)
+    with pytest.raises(InvalidValueError, match="id"):
+        await model.get_by_id("not an id")
+
+
+async def test_a_named_id_that_the_caller_gives(register_any: Any, caplog: pytest.LogCaptureFixture) -> None:
+    await register_any(Named)
+    made = await Named.create(code="no", title="Norway")
+    assert repr(made) == "<Named(code='no')>"
+    assert await Named.get_by_id("no") == made
+    assert [named.code for named in await Named.filter(title="Norway", sort_by="-code")] == ["no"]
+    assert await Named.filter(projection={"title": 1}) == [{"code": "no", "title": "Norway"}]
+    with pytest.raises(DocumentError, match="code"):
+        await Named.create(title="nobody")
+    with pytest.raises(DuplicateDocumentError) as caught:
+        await Named.create(code="no")
+    assert caught.value.model == "Named"
+    made.code = "se"
+    with pytest.raises(InvalidValueError, match="cannot change"):
+        await made.save()
+
+
+async def test_schemaless_models_keep_what_comes(register_any: Any) -> None:
+    await register_any(Loose)
+    made = await Loose.create(name="x", anything={"goes": [1]})
+    loaded = await Loose.get(anything__goes=1)
+    assert loaded == made
+    assert loaded is not None
+    assert loaded.model_extra == {"anything": {"goes": [1]}}
+
+
+async def test_logs_name_the_operation_and_no_value(register_any: Any, caplog: pytest.LogCaptureFixture) -> None:
+    await register_any(ByText)
+    with caplog.at_level(logging.DEBUG, logger="mongodb_orm"):
+        await ByText.filter(name="s3cret")
+    line = next(record.getMessage() for record in caplog.records if "Find" in record.getMessage())
+    assert "ByText.Find" in line
+    assert "ms" in line
+    assert "{'name': '?'}" in line
+    assert "s3cret" not in caplog.text

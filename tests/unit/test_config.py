@@ -1,0 +1,104 @@
+"""Configuration and logging."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import ssl
+
+import pytest
+
+from mongodb_orm import ConfigurationError, DatabaseConfig, setup_logging
+from mongodb_orm.connections import redact_uri
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MONGO_URI", "MONGO_DATABASE", "MONGO_DRIVER"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_defaults() -> None:
+    config = DatabaseConfig()
+    assert (config.mongo_uri, config.database_name, config.driver) == ("mongodb://localhost:27017", "test", "motor")
+    options = config.client_options()
+    assert options["w"] == "majority"
+    assert options["timeoutMS"] == 30_000
+    assert options["serverSelectionTimeoutMS"] == 5000
+
+
+def test_the_environment_gives_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGO_URI", "mongodb://db.example.com/shop")
+    monkeypatch.setenv("MONGO_MAX_POOL_SIZE", "7")
+    monkeypatch.setenv("MONGO_RETRY_WRITES", "false")
+    config = DatabaseConfig(mongo_uri=None)
+    assert (config.database_name, config.max_pool_size, config.retry_writes) == ("shop", 7, False)
+    monkeypatch.setenv("MONGO_DATABASE", "other")
+    assert DatabaseConfig().database_name == "other"
+    assert DatabaseConfig("mongodb://h/mine").database_name == "mine"
+    assert DatabaseConfig(database_name="own").database_name == "own"
+    monkeypatch.setenv("MONGO_MAX_POOL_SIZE", "lots")
+    with pytest.raises(ConfigurationError, match="max_pool_size"):
+        DatabaseConfig()
+
+
+@pytest.mark.parametrize("uri", ["mongodb://ann:s3cret@h/db", "mongodb+srv://ann:s3cret@h.example.com/db"])
+def test_credentials_show_nowhere(uri: str) -> None:
+    config = DatabaseConfig(uri)
+    for text in (repr(config), str(config), f"{config}", redact_uri(uri)):
+        assert "s3cret" not in text
+        assert "ann" not in text
+    assert config.mongo_uri == uri
+    with pytest.raises(ConfigurationError) as caught:
+        DatabaseConfig(uri, max_pool_size=-1)
+    assert "s3cret" not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r} {caught.value.facts}"
+
+
+def test_configurations_are_values() -> None:
+    one, two = DatabaseConfig("mongodb://h"), DatabaseConfig("mongodb://h")
+    assert one == two
+    assert hash(one) == hash(two)
+    assert one != DatabaseConfig("mongodb://h", max_pool_size=5)
+    assert pickle.loads(pickle.dumps(one)) == one
+
+
+@pytest.mark.parametrize("mode", ["required", "optional", ssl.CERT_REQUIRED])
+def test_tls_verifies(mode: object) -> None:
+    options = DatabaseConfig("mongodb://h", ssl=True, ssl_cert_reqs=mode).client_options()
+    assert options["tls"] is True
+    assert "tlsAllowInvalidCertificates" not in options
+
+
+def test_tls_without_verification_warns() -> None:
+    with pytest.warns(UserWarning, match="does not verify"):
+        options = DatabaseConfig("mongodb://h", ssl=True, ssl_cert_reqs="none").client_options()
+    assert options["tlsAllowInvalidCertificates"] is True
+
+
+def test_a_ca_file(tmp_path: object) -> None:
+    file = __file__
+    assert DatabaseConfig("mongodb://h", ssl=True, ssl_ca_file=file).client_options()["tlsCAFile"] == file
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_weak_write_concerns_warn(level: int) -> None:
+    with pytest.warns(UserWarning, match="majority"):
+        DatabaseConfig("mongodb://h", write_concern=level)
+
+
+def test_the_uri_wins_over_our_defaults_only() -> None:
+    uri = "mongodb://h/?maxPoolSize=3&w=2"
+    assert "maxPoolSize" not in DatabaseConfig(uri).client_options()
+    assert DatabaseConfig(uri, max_pool_size=9).client_options()["maxPoolSize"] == 9
+
+
+def test_logging_touches_only_our_logger(capsys: pytest.CaptureFixture[str]) -> None:
+    root_level, root_handlers = logging.getLogger().level, list(logging.getLogger().handlers)
+    logger = setup_logging("DEBUG")
+    setup_logging(logging.INFO)
+    assert logger.name == "mongodb_orm"
+    assert logger.level == logging.INFO
+    assert len([handler for handler in logger.handlers if type(handler).__name__ == "_OwnHandler"]) == 1
+    assert (logging.getLogger().level, logging.getLogger().handlers) == (root_level, root_handlers)
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
