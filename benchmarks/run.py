@@ -316,15 +316,22 @@ async def main() -> None:
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--stream", type=int, default=1_000_000, help="documents of the memory test")
+    parser.add_argument("--only", default="reading,writing,single,memory,import")
     arguments = parser.parse_args()
     uri = start_embedded("embedded://").uri
     bench = Bench(uri, arguments.count, arguments.rounds)
     await bench.prepare(uri)
-    await reading(bench)
-    await writing(bench)
-    await single(bench)
-    await memory(bench, arguments.stream)
-    importing(arguments.rounds)
+    chosen = arguments.only.split(",")
+    if "reading" in chosen:
+        await reading(bench)
+    if "writing" in chosen:
+        await writing(bench)
+    if "single" in chosen:
+        await single(bench)
+    if "memory" in chosen:
+        await memory(bench, arguments.stream)
+    if "import" in chosen:
+        importing(arguments.rounds)
     await close_all_connections()
     await bench.client.close()
 
