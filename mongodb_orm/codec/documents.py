@@ -16,6 +16,7 @@ from pydantic_core import SchemaSerializer
 
 from ..exceptions import CorruptDocumentError, DocumentTooLargeError, MongoDBORMError, UnencodableValueError
 from ..schema import MappedModel, set_snapshot, spec_of
+from ..schema.normalizing import trim_nested_datetimes
 from ..types import Document
 from .schemas import load_validator, storage_serializer
 from .values import CODEC_OPTIONS, NAIVE_OPTIONS, register_encoder
@@ -112,6 +113,16 @@ class DocumentCodec(Generic[M]):
                 gc.enable()
         return documents
 
+    def check(self, raw: bytes) -> None:
+        """Raise when what is about to be stored could not be read again.
+
+        Pydantic takes an object of a nested model as it is, so a change inside one shows here for the first time.
+
+        Raises:
+            ValidationError: When a value does not fit.
+        """
+        self._validate(bson.decode(raw, self._options))
+
     def dump(self, document: M) -> bytes:
         """Return an object as BSON.
 
@@ -119,11 +130,12 @@ class DocumentCodec(Generic[M]):
             UnencodableValueError: When BSON cannot hold a value; it names the field.
             DocumentTooLargeError: When the document is over 16 MiB.
         """
-        values = self._serialize(document, by_alias=True, warnings=False)
-        return encode(values, model=self._spec.name)
+        return encode(self.dump_value(document), model=self._spec.name)
 
     def dump_value(self, document: M) -> Document:
         """Return an object as plain data under stored names, not yet encoded."""
+        for name in self._spec.nested_datetimes:
+            trim_nested_datetimes(vars(document)[name])
         values: Document = self._serialize(document, by_alias=True, warnings=False)
         return values
 

@@ -59,7 +59,8 @@ class ConnectionManager:
     """
 
     def __init__(self) -> None:
-        self._bindings: WeakKeyDictionary[type[MappedModel], Binding] = WeakKeyDictionary()
+        # Strong: Pydantic forgets a parametrised generic class that nobody holds.
+        self._bindings: dict[type[MappedModel], Binding] = {}
         self._open: dict[tuple[DatabaseConfig, int, int], _Opened] = {}
         self._stores: dict[str, Any] = {}
         self._lock = threading.RLock()

@@ -6,7 +6,14 @@ from typing import Any, TypeVar
 
 from ..codec import codec_of, decode, encode
 from ..commands import FindOne, InsertOne, Update
-from ..exceptions import ConnectionError, DocumentNotFoundError, InvalidValueError, MongoDBORMError, TimeoutError
+from ..exceptions import (
+    ConnectionError,
+    DocumentNotFoundError,
+    InvalidValueError,
+    MongoDBORMError,
+    TimeoutError,
+    ValidationError,
+)
 from ..executor import run
 from ..schema import MappedModel, ModelSpec, is_deleted, set_snapshot, snapshot_of, spec_of
 from ..timestamps import current_datetime, later_than
@@ -16,10 +23,11 @@ from .identifiers import new_ids, note_given_id
 D = TypeVar("D", bound=MappedModel)
 
 
-async def insert(document: D) -> D:
-    """Insert a new, validated object.
+async def insert(document: D, *, check: bool = False) -> D:
+    """Insert a new object that was just validated, or that is checked once more.
 
     Raises:
+        ValidationError: When `check` finds that it could not be read again.
         DuplicateDocumentError: When a unique index refuses it.
         UnencodableValueError: When BSON cannot hold a value.
     """
@@ -31,8 +39,10 @@ async def insert(document: D) -> D:
     stamp_new(document)
     try:
         raw = codec_of(model).dump(document)
+        if check:
+            codec_of(model).check(raw)
         await run(model, InsertOne(document=raw))
-    except MongoDBORMError as error:
+    except (MongoDBORMError, ValidationError) as error:
         if given is None and is_certain(error):
             values[spec.id_field] = None
         raise
@@ -55,7 +65,7 @@ async def save(document: D, *, only_update: bool = False) -> D:
         if only_update or is_deleted(document):
             raise missing(document, "was deleted" if is_deleted(document) else "was never stored")
         revalidate(document)
-        return await insert(document)
+        return await insert(document, check=True)
     changes, raw = _changes(document, spec, snapshot)
     if not changes:
         return document
@@ -65,6 +75,7 @@ async def save(document: D, *, only_update: bool = False) -> D:
     vars(document)["updated_at"] = later_than(before)
     try:
         changes, raw = _changes(document, spec, snapshot)
+        codec_of(type(document)).check(raw)
         update = {"$set": changes.set, "$unset": dict.fromkeys(changes.unset, "")}
         result = await run(
             type(document), Update(filter={"_id": decode(raw)["_id"]}, update={k: v for k, v in update.items() if v})
@@ -117,7 +128,7 @@ def missing(document: MappedModel, why: str) -> DocumentNotFoundError:
     return DocumentNotFoundError(f"{document!r} {why}.", model=spec.name, id=vars(document).get(spec.id_field))
 
 
-def is_certain(error: MongoDBORMError) -> bool:
+def is_certain(error: Exception) -> bool:
     """Return whether a failed write is surely not stored.
 
     After a lost connection or a timeout it may well be, and so it may after a cancellation. The object keeps its id

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+import pydantic
 from pydantic_core import core_schema
 
 from ..timestamps import in_utc
@@ -25,3 +27,25 @@ def with_utc_datetimes(schema: Any) -> Any:
     if isinstance(schema, list):
         return [with_utc_datetimes(item) for item in schema]
     return schema
+
+
+def trim_nested_datetimes(value: Any) -> None:
+    """Make the datetimes inside nested models what will be stored, in place.
+
+    A nested model's own validation knows nothing of MongoDB, so it keeps naive values and microseconds.
+    """
+    if isinstance(value, pydantic.BaseModel):
+        _trim_items(vars(value))
+    elif isinstance(value, dict):
+        _trim_items(value)
+    elif isinstance(value, list):
+        _trim_items(dict(enumerate(value)), value)
+
+
+def _trim_items(items: dict[Any, Any], target: Any = None) -> None:
+    container = items if target is None else target
+    for key, item in items.items():
+        if type(item) is datetime:
+            container[key] = in_utc(item)
+        else:
+            trim_nested_datetimes(item)

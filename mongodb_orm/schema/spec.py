@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -131,8 +132,30 @@ class ModelSpec:
             for field in self.fields.values()
         }
 
+    @cached_property
+    def nested_datetimes(self) -> tuple[str, ...]:
+        """The fields with nested models that hold datetimes."""
+        return tuple(
+            field.name
+            for field in self.fields.values()
+            if field.shape.kind != "scalar" and _holds_datetimes(field.shape, frozenset())
+        )
+
     def __repr__(self) -> str:
         return f"<ModelSpec {self.name} in {self.collection!r}>"
+
+
+def _holds_datetimes(shape: Shape, seen: frozenset[type]) -> bool:
+    if shape.kind == "model" and shape.model is not None:
+        if shape.model in seen:
+            return False
+        seen = seen | {shape.model}
+        return any(_holds_datetimes(field.shape, seen) for field in fields_of(shape.model).values())
+    if shape.element is not None:
+        return _holds_datetimes(shape.element, seen)
+    if shape.members:
+        return any(_holds_datetimes(member, seen) for member in shape.members)
+    return shape.kind == "any" or shape.annotation is datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
+import pydantic
 import pytest
 from bson import ObjectId
 from pydantic import Field
 
-from mongodb_orm import BaseModel, DocumentError, DuplicateDocumentError, InvalidValueError
+from mongodb_orm import BaseModel, DocumentError, DuplicateDocumentError, InvalidValueError, ValidationError
+
+T = TypeVar("T")
 
 
 class ByObjectId(BaseModel):
@@ -107,3 +111,45 @@ async def test_logs_name_the_operation_and_no_value(register_any: Any, caplog: p
     assert "ms" in line
     assert "{'name': '?'}" in line
     assert "s3cret" not in caplog.text
+
+
+class Inner(pydantic.BaseModel):
+    number: int = 0
+    at: datetime | None = None
+
+
+class Outer(BaseModel):
+    inner: Inner = Field(default_factory=Inner)
+    inners: list[Inner] = Field(default_factory=list)
+
+
+class Generically(BaseModel, Generic[T]):
+    value: T
+
+
+async def test_a_bad_change_inside_a_nested_model_is_refused(register_any: Any) -> None:
+    await register_any(Outer)
+    outer = await Outer.create(inners=[Inner(number=1)])
+    outer.inners[0].number = "many"  # type: ignore[assignment]
+    with pytest.raises(ValidationError):
+        await outer.save()
+    fresh = Outer()
+    fresh.inner.number = "many"  # type: ignore[assignment]
+    with pytest.raises(ValidationError):
+        await fresh.save()
+    assert fresh.id is None
+    assert [found.inners for found in await Outer.all()] == [[Inner(number=1)]]
+
+
+async def test_datetimes_in_nested_models_equal_what_is_stored(register_any: Any) -> None:
+    await register_any(Outer)
+    at = datetime(2026, 1, 1, microsecond=1999)
+    outer = await Outer.create(inner=Inner(at=at), inners=[Inner(at=at)])
+    assert await Outer.get_by_id(outer.id) == outer
+    assert outer.inner.at == datetime(2026, 1, 1, microsecond=1000, tzinfo=UTC)
+
+
+async def test_generic_models(register_any: Any) -> None:
+    await register_any(Generically[int])
+    made = await Generically[int].create(value=3)
+    assert await Generically[int].filter(value__gte="2") == [made]
