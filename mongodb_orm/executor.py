@@ -20,7 +20,7 @@ logger = logging.getLogger("mongodb_orm.commands")
 
 async def connection_for(model: type[MappedModel]) -> Connection:
     """Return the model's connection on the running loop."""
-    return await connections.connection_for(model)
+    return connections.open_connection_of(model) or await connections.connection_for(model)
 
 
 async def run(model: type[MappedModel], command: Command[R], *, collection: str | None = None) -> R:
@@ -30,7 +30,7 @@ async def run(model: type[MappedModel], command: Command[R], *, collection: str 
         MongoDBORMError: What the driver says, translated; names of fields are the model's.
     """
     spec = spec_of(model)
-    connection = await connections.connection_for(model)
+    connection = connections.open_connection_of(model) or await connections.connection_for(model)
     target = Target(connection.database, collection or spec.collection, spec.name)
     start = time.perf_counter()
     try:
@@ -51,7 +51,7 @@ async def run(model: type[MappedModel], command: Command[R], *, collection: str 
 async def stream(model: type[MappedModel], command: Find | Aggregate) -> AsyncIterator[bytes]:
     """Yield the results of a read as concatenated BSON, a chunk for each batch."""
     spec = spec_of(model)
-    connection = await connections.connection_for(model)
+    connection = connections.open_connection_of(model) or await connections.connection_for(model)
     target = Target(connection.database, spec.collection, spec.name)
     start = time.perf_counter()
     chunks = connection.driver.stream(target, command)

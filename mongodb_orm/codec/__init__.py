@@ -1,16 +1,18 @@
 """Values and documents, from Python to BSON and back."""
 
-from .documents import DocumentCodec, codec_of, decode, decode_all, encode, split
+from .documents import DocumentCodec, codec_of, decode, decode_all, decode_raw, encode, split
 from .schemas import cast_validator
-from .values import CODEC_OPTIONS, encode_value, register_encoder
+from .values import CODEC_OPTIONS, WIRE_OPTIONS, encode_value, register_encoder
 
 __all__ = [
     "CODEC_OPTIONS",
+    "WIRE_OPTIONS",
     "DocumentCodec",
     "cast_validator",
     "codec_of",
     "decode",
     "decode_all",
+    "decode_raw",
     "encode",
     "encode_value",
     "register_encoder",

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import bson
 import pydantic
+from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 from pydantic import ValidationError
 from pydantic_core import SchemaSerializer
@@ -18,8 +19,8 @@ from ..exceptions import CorruptDocumentError, DocumentTooLargeError, MongoDBORM
 from ..schema import MappedModel, set_snapshot, spec_of
 from ..schema.normalizing import trim_nested_datetimes
 from ..types import Document
-from .schemas import load_validator, storage_serializer
-from .values import CODEC_OPTIONS, NAIVE_OPTIONS, register_encoder
+from .schemas import load_validator, patient_load_validator, storage_serializer
+from .values import CODEC_OPTIONS, DRIVER_OPTIONS, PLAIN_OPTIONS, register_encoder
 
 M = TypeVar("M", bound=MappedModel)
 
@@ -28,6 +29,11 @@ MAX_SIZE = 16 * 1024 * 1024
 
 MAX_DEPTH = 100
 """MongoDB's limit of nesting (same page)."""
+
+_DECODED_AT_ONCE = 32
+_LENIENT_OPTIONS = CODEC_OPTIONS.with_options(
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+)
 
 _LEAST_PER_LEVEL = 7  # bytes that one more level adds: type, a name's end, length and end of the document
 _NESTING = (dict, list, tuple)
@@ -54,14 +60,20 @@ def decode_all(chunk: bytes) -> list[Document]:
     return bson.decode_all(chunk, CODEC_OPTIONS)
 
 
+def decode_raw(chunk: bytes) -> list[Document]:
+    """Return concatenated documents as dicts of the driver's own values, such as `Decimal128`."""
+    return bson.decode_all(chunk, DRIVER_OPTIONS)
+
+
 class DocumentCodec(Generic[M]):
     """Loads and dumps the documents of one model; get it by `codec_of`."""
 
     def __init__(self, model: type[M]) -> None:
         self._spec = spec_of(model)
-        validator, wants_naive = load_validator(model)
+        validator, is_plain = load_validator(model)
+        self._model = model
         self._validate = validator.validate_python
-        self._options = NAIVE_OPTIONS if wants_naive else CODEC_OPTIONS
+        self._options = PLAIN_OPTIONS if is_plain else CODEC_OPTIONS
         self._serialize = storage_serializer(model).to_python
 
     def load(self, raw: bytes) -> M:
@@ -72,46 +84,54 @@ class DocumentCodec(Generic[M]):
         """
         try:
             document: M = self._validate(bson.decode(raw, self._options))
-        except ValidationError as error:
-            raise self._corrupt(raw, error) from error
+        except (ValidationError, BSONError):
+            document = self._load_patiently(raw)
         set_snapshot(document, raw)
         return document
 
     def load_chunk(self, chunk: bytes) -> list[M]:
         """Return the objects of concatenated documents.
 
-        This loop is the hot path of every read. It holds one raw document at a time, and it makes no garbage that
-        counting references does not free at once, so the collector would only walk the results again and again.
+        This loop is the hot path of every read. Documents are decoded a few at a time: one call of the decoder for
+        all of them is cheaper, and what it made is still in the processor's cache when it is validated. The loop makes
+        no garbage that counting references does not free at once, so the collector would only walk the results again
+        and again.
 
         Raises:
             CorruptDocumentError: When a document does not fit the model.
         """
         documents: list[M] = []
-        append, validate, options, unpack, decode_one = (
-            documents.append,
-            self._validate,
-            self._options,
-            _length_at,
-            bson.decode,
-        )
+        append, validate, options, unpack = documents.append, self._validate, self._options, _length_at
         position, end = 0, len(chunk)
-        raw = b""
         was_collecting = gc.isenabled()
         gc.disable()
         try:
             while position < end:
-                (size,) = unpack(chunk, position)
-                raw = chunk[position : position + size]
-                position += size
-                document = validate(decode_one(raw, options))
-                set_snapshot(document, raw)
-                append(document)
-        except ValidationError as error:
-            raise self._corrupt(raw, error) from error
+                start = position
+                raws: list[bytes] = []
+                while position < end and len(raws) < _DECODED_AT_ONCE:
+                    (size,) = unpack(chunk, position)
+                    raws.append(chunk[position : position + size])
+                    position += size
+                for raw, values in zip(raws, _decoded(chunk[start:position], raws, options), strict=True):
+                    try:
+                        document = validate(values)
+                    except ValidationError:
+                        document = self._load_patiently(raw)
+                    set_snapshot(document, raw)
+                    append(document)
         finally:
             if was_collecting:
                 gc.enable()
         return documents
+
+    def _load_patiently(self, raw: bytes) -> M:
+        """Load a document that the fast way refused, through everything that BSON knows of its values."""
+        try:
+            document: M = patient_load_validator(self._model).validate_python(bson.decode(raw, CODEC_OPTIONS))
+        except (ValidationError, BSONError) as error:
+            raise self._corrupt(raw, error) from error
+        return document
 
     def check(self, raw: bytes) -> None:
         """Raise when what is about to be stored could not be read again.
@@ -139,15 +159,35 @@ class DocumentCodec(Generic[M]):
         values: Document = self._serialize(document, by_alias=True, warnings=False)
         return values
 
-    def _corrupt(self, raw: bytes, error: ValidationError) -> CorruptDocumentError:
-        id_ = decode(raw).get("_id")
-        fields = ", ".join(sorted({".".join(map(str, detail["loc"])) for detail in error.errors(include_input=False)}))
+    def _corrupt(self, raw: bytes, error: ValidationError | BSONError) -> CorruptDocumentError:
+        readable = _decoded_or_none(raw, _LENIENT_OPTIONS) or {}
+        id_ = readable.get("_id")
+        if isinstance(error, ValidationError):
+            details = error.errors(include_input=False)
+            problem = "does not fit the model: " + ", ".join(sorted({".".join(map(str, at["loc"])) for at in details}))
+        else:
+            problem = f"cannot be decoded: {error}"
         return CorruptDocumentError(
-            f"The stored {self._spec.name} with id {id_!r} does not fit the model: {fields}.",
+            f"The stored {self._spec.name} with id {id_!r} {problem}.",
             hint="Repair the document, or loosen the model (Meta.validation_on_load = 'types' skips validators).",
             model=self._spec.name,
             id=id_,
         )
+
+
+def _decoded(chunk: bytes, raws: list[bytes], options: Any) -> list[Any]:
+    try:
+        return bson.decode_all(chunk, options)
+    except BSONError:  # one document is broken, or holds a date that Python has not: the error is its own alone
+        return [_decoded_or_none(raw, options) for raw in raws]
+
+
+def _decoded_or_none(raw: bytes, options: Any) -> Document | None:
+    try:
+        values: Document = bson.decode(raw, options)
+    except BSONError:
+        return None
+    return values
 
 
 def encode(values: Mapping[str, Any], *, model: str) -> bytes:

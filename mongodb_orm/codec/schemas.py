@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import pydantic
+from bson import Decimal128
 from pydantic import EmailStr
 from pydantic_core import SchemaSerializer, SchemaValidator, core_schema
 
@@ -36,15 +37,19 @@ def load_validator(model: type[MappedModel]) -> tuple[SchemaValidator, bool]:
     (microseconds for a duration), and does not prove a format again that was proved on writing.
 
     Returns:
-        The validator, and whether it wants naive datetimes, which it makes aware itself. It does when no user code
-        and no untyped part of the document can meet them before.
+        The validator, and whether it wants what `PLAIN_OPTIONS` decode: naive datetimes and Decimal128, which it
+        finishes itself. It does when no user code and no untyped part of the document can meet them before.
     """
-    schema = model.__pydantic_core_schema__
-    reader = _LoadSchema(model, naive=True)
-    rewritten = reader.walk(schema)
+    reader = _LoadSchema(model, plain=True)
+    rewritten = reader.walk(model.__pydantic_core_schema__)
     if reader.meets_raw_values:
-        rewritten = _LoadSchema(model, naive=False).walk(schema)
-    return _build(SchemaValidator, rewritten), not reader.meets_raw_values
+        return patient_load_validator(model), False
+    return _build(SchemaValidator, rewritten), True
+
+
+def patient_load_validator(model: type[MappedModel]) -> SchemaValidator:
+    """Return the validator for documents that `CODEC_OPTIONS` decode, which works for every model."""
+    return _build(SchemaValidator, _LoadSchema(model, plain=False).walk(model.__pydantic_core_schema__))
 
 
 def storage_serializer(model: type[pydantic.BaseModel]) -> SchemaSerializer:
@@ -101,10 +106,10 @@ class _Rewriter:
 
 
 class _LoadSchema(_Rewriter):
-    def __init__(self, model: type[MappedModel], *, naive: bool) -> None:
+    def __init__(self, model: type[MappedModel], *, plain: bool) -> None:
         super().__init__()
         self._validation = spec_of(model).settings.validation_on_load
-        self._naive = naive
+        self._plain = plain
         self.meets_raw_values = False
 
     def visit(self, kind: str, node: Node) -> Any:
@@ -140,9 +145,12 @@ class _LoadSchema(_Rewriter):
 
     def on_datetime(self, node: Any) -> Any:
         naive_wanted = node.get("tz_constraint") == "naive"
-        if naive_wanted == self._naive:
+        if naive_wanted == self._plain:
             return node
         return core_schema.no_info_before_validator_function(_naive if naive_wanted else _aware, node)
+
+    def on_decimal(self, node: Any) -> Any:
+        return core_schema.no_info_before_validator_function(_decimal, node) if self._plain else node
 
     def on_timedelta(self, node: Any) -> Any:
         return core_schema.no_info_before_validator_function(_duration, node)
@@ -166,7 +174,7 @@ class _LoadSchema(_Rewriter):
         return node
 
     def _user_function(self, node: Node, function: Callable[..., Any] | None, *, raw: bool = False) -> Any:
-        if function in (_aware, _naive, _duration) or not _is_users(function):
+        if function in (_aware, _naive, _decimal, _duration) or not _is_users(function):
             return node
         if self._validation == "types" and "schema" in node:
             return node["schema"]
@@ -267,6 +275,10 @@ def _aware(value: Any) -> Any:
 
 def _naive(value: Any) -> Any:
     return value.replace(tzinfo=None) if type(value) is datetime else value
+
+
+def _decimal(value: Any) -> Any:
+    return value.to_decimal() if type(value) is Decimal128 else value
 
 
 def _duration(value: Any) -> Any:

@@ -159,5 +159,21 @@ CODEC_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
 )
 """How everything is encoded, and how documents become dicts: aware UTC datetimes, UUID subtype 4, Decimal."""
 
-NAIVE_OPTIONS: CodecOptions[dict[str, Any]] = CODEC_OPTIONS.with_options(tz_aware=False, tzinfo=None)
-"""The same with naive datetimes, which decode three times faster; for callers that make them aware themselves."""
+WIRE_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True,
+    tzinfo=UTC,
+    uuid_representation=UuidRepresentation.STANDARD,
+    type_registry=TypeRegistry(fallback_encoder=encode_value),
+)
+"""How commands are encoded and their answers decoded.
+
+With a type decoder in the options, PyMongo takes the answer of every command apart twice.
+"""
+
+PLAIN_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(uuid_representation=UuidRepresentation.STANDARD)
+"""What decodes fastest, naive datetimes and Decimal128; for callers that finish these themselves."""
+
+DRIVER_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
+)
+"""The driver's own values, datetimes aware in UTC: for raw reads, at less than half the cost of `CODEC_OPTIONS`."""

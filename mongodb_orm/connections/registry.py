@@ -61,6 +61,8 @@ class ConnectionManager:
     def __init__(self) -> None:
         # Strong: Pydantic forgets a parametrised generic class that nobody holds.
         self._bindings: dict[type[MappedModel], Binding] = {}
+        # One object for equal configurations: the dictionary of clients then finds its keys by identity.
+        self._configs: dict[DatabaseConfig, DatabaseConfig] = {}
         self._open: dict[tuple[DatabaseConfig, int, int], _Opened] = {}
         self._stores: dict[str, Any] = {}
         self._lock = threading.RLock()
@@ -82,6 +84,7 @@ class ConnectionManager:
         used = config if config is not None else DatabaseConfig()
         if not isinstance(used, DatabaseConfig):
             raise ConfigurationError("db_config must be a DatabaseConfig.", hint="Pass a client as client=....")
+        used = self._configs.setdefault(used, used)
         driver = None if client is None else driver_of(client)
         self._bindings[model] = Binding(used, driver, database_name or used.database_name)
 
@@ -110,15 +113,21 @@ class ConnectionManager:
 
     async def connection_for(self, model: type[MappedModel]) -> Connection:
         """Return the connection of a model on the running loop, opening it when it is the first."""
+        connection = self.open_connection_of(model)
+        if connection is not None:
+            return connection
+        binding = self._bindings[model]
+        return Connection(await self.driver_for(binding.config), binding.database)
+
+    def open_connection_of(self, model: type[MappedModel]) -> Connection | None:
+        """Return the connection of a model on the running loop if it is open, without the cost of a coroutine."""
         binding = self._bindings.get(model)
         if binding is None:
             raise ModelNotInitializedError(model.__name__)
         if binding.handed_over is not None:
             return Connection(binding.handed_over, binding.database)
         opened = self._open.get((binding.config, id(asyncio.get_running_loop()), os.getpid()))
-        if opened is not None:
-            return Connection(opened.driver, binding.database)
-        return Connection(await self.driver_for(binding.config), binding.database)
+        return None if opened is None else Connection(opened.driver, binding.database)
 
     async def driver_for(self, config: DatabaseConfig) -> Driver:
         """Return the driver for a configuration on the running loop, opening it when it is the first."""

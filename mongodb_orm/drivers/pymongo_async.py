@@ -14,7 +14,7 @@ from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo import errors as pymongo_errors
 from pymongo.errors import BulkWriteError, OperationFailure
 
-from ..codec import CODEC_OPTIONS
+from ..codec import CODEC_OPTIONS, WIRE_OPTIONS
 from ..commands import (
     Aggregate,
     Command,
@@ -42,10 +42,10 @@ R = TypeVar("R")
 
 RAW_OPTIONS: CodecOptions[RawBSONDocument] = CodecOptions(
     document_class=RawBSONDocument,
-    tz_aware=CODEC_OPTIONS.tz_aware,
-    tzinfo=CODEC_OPTIONS.tzinfo,
-    uuid_representation=CODEC_OPTIONS.uuid_representation,
-    type_registry=CODEC_OPTIONS.type_registry,
+    tz_aware=WIRE_OPTIONS.tz_aware,
+    tzinfo=WIRE_OPTIONS.tzinfo,
+    uuid_representation=WIRE_OPTIONS.uuid_representation,
+    type_registry=WIRE_OPTIONS.type_registry,
 )
 _MISSING_NAMESPACE = 26
 
@@ -177,7 +177,7 @@ class PyMongoDriver:
         collection = self._collections.get(key)
         if collection is None:
             collection = self.client.get_database(target.database).get_collection(
-                target.collection, codec_options=CODEC_OPTIONS
+                target.collection, codec_options=WIRE_OPTIONS
             )
             self._collections[key] = collection
         return collection
@@ -303,7 +303,8 @@ class PyMongoDriver:
 
     async def _distinct(self, target: Target, command: Distinct, session: Any) -> list[Any]:
         options = _given(collation=command.collation, comment=command.comment, session=session)
-        return list(await self._collection(target).distinct(command.key, command.filter, **options))
+        collection = self._collection(target).with_options(codec_options=CODEC_OPTIONS)
+        return list(await collection.distinct(command.key, command.filter, **options))
 
     async def _create_index(self, target: Target, command: CreateIndex, session: Any) -> str:
         return str(

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Self, TypeVar, cast
 
-from ..codec import codec_of, decode_all
+from ..codec import codec_of, decode_all, decode_raw
 from ..commands import Count, Distinct, EstimatedCount, Find
 from ..compiler.filters import NOTHING, compile_filter
 from ..compiler.ordering import compile_sort
@@ -91,7 +91,7 @@ class QuerySet(Generic[M, R]):
         return cast("QuerySet[M, Document]", replace(self, projection=compiled))
 
     def raw(self) -> QuerySet[M, Document]:
-        """Return plain dicts as they are stored, at the driver's speed."""
+        """Return plain dicts as they are stored, of the driver's own values (`Decimal128`), at the driver's speed."""
         return cast("QuerySet[M, Document]", replace(self, is_raw=True))
 
     def with_deleted(self) -> Self:
@@ -283,11 +283,10 @@ class QuerySet(Generic[M, R]):
         )
 
     def _rows(self, chunk: bytes) -> list[Document]:
-        rows = decode_all(chunk)
         if self.is_raw:
-            return rows
+            return decode_raw(chunk)
         rename = row_names(spec_of(self.model))
-        return [rename(row) for row in rows]
+        return [rename(row) for row in decode_all(chunk)]
 
     def _narrowed(self, condition: Condition) -> Self:
         if self.skipped or self.limited:

@@ -250,3 +250,31 @@ def test_keys_that_the_model_does_not_know_stay() -> None:
 @pytest.mark.parametrize(("old", "new"), [(1, True), (1, 1.0), (0, False), ("1", 1), ([1], [True])])
 def test_values_of_other_types_are_changes(old: Any, new: Any) -> None:
     assert diff({"a": old}, {"a": new}, {"a": None}).set == {"a": new}
+
+
+class Measured(BaseModel):
+    size: float = 0.0
+    price: Decimal = Decimal(0)
+
+
+def test_a_decimal_is_read_into_the_type_that_the_field_has():
+    raw = bson.encode({"_id": 1, "size": bson.Decimal128("2.5"), "price": bson.Decimal128("9.90")})
+    loaded = codec_of(Measured).load(raw)
+    assert (loaded.size, loaded.price) == (2.5, Decimal("9.90"))
+    assert [each.size for each in codec_of(Measured).load_chunk(raw * 3)] == [2.5, 2.5, 2.5]
+
+
+def test_a_broken_document_among_good_ones_is_named():
+    good = [bson.encode({"_id": number}) for number in range(40)]
+    broken = bytearray(bson.encode({"_id": 99, "size": "xx"}))
+    broken[broken.index(b"xx") : broken.index(b"xx") + 2] = b"\xff\xfe"
+    with pytest.raises(CorruptDocumentError, match=r"99.*cannot be decoded") as caught:
+        codec_of(Measured).load_chunk(b"".join(good) + bytes(broken))
+    assert caught.value.id == 99
+
+
+def test_a_date_that_python_cannot_hold_is_named():
+    raw = bson.encode({"_id": 5, "created_at": bson.datetime_ms.DatetimeMS(2**60)})
+    for load in (codec_of(Measured).load, codec_of(Measured).load_chunk):
+        with pytest.raises(CorruptDocumentError, match="id 5"):
+            load(raw)
