@@ -23,15 +23,17 @@ async def connection_for(model: type[MappedModel]) -> Connection:
     return connections.open_connection_of(model) or await connections.connection_for(model)
 
 
-async def run(model: type[MappedModel], command: Command[R], *, collection: str | None = None) -> R:
-    """Run a command on a model's collection, or on another one of its database.
+async def run(
+    model: type[MappedModel], command: Command[R], *, collection: str | None = None, database: str | None = None
+) -> R:
+    """Run a command on a model's collection, or on another one, in its database or in another one.
 
     Raises:
         MongoDBORMError: What the driver says, translated; names of fields are the model's.
     """
     spec = spec_of(model)
     connection = connections.open_connection_of(model) or await connections.connection_for(model)
-    target = Target(connection.database, collection or spec.collection, spec.name)
+    target = Target(database or connection.database, collection or spec.collection, spec.name)
     start = time.perf_counter()
     try:
         return await connection.driver.execute(target, command)
@@ -48,11 +50,13 @@ async def run(model: type[MappedModel], command: Command[R], *, collection: str 
             _log(target, command, start)
 
 
-async def stream(model: type[MappedModel], command: Find | Aggregate) -> AsyncIterator[bytes]:
+async def stream(
+    model: type[MappedModel], command: Find | Aggregate, *, database: str | None = None
+) -> AsyncIterator[bytes]:
     """Yield the results of a read as concatenated BSON, a chunk for each batch."""
     spec = spec_of(model)
     connection = connections.open_connection_of(model) or await connections.connection_for(model)
-    target = Target(connection.database, spec.collection, spec.name)
+    target = Target(database or connection.database, spec.collection, spec.name)
     start = time.perf_counter()
     chunks = connection.driver.stream(target, command)
     try:

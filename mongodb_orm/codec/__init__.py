@@ -1,7 +1,7 @@
 """Values and documents, from Python to BSON and back."""
 
-from .documents import DocumentCodec, codec_of, decode, decode_all, decode_raw, encode, split
-from .schemas import cast_validator
+from .documents import DocumentCodec, codec_for, codec_of, decode, decode_all, decode_raw, encode, split
+from .schemas import cast_validator, value_validator
 from .values import CODEC_OPTIONS, WIRE_OPTIONS, encode_value, register_encoder
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "WIRE_OPTIONS",
     "DocumentCodec",
     "cast_validator",
+    "codec_for",
     "codec_of",
     "decode",
     "decode_all",
@@ -17,4 +18,5 @@ __all__ = [
     "encode_value",
     "register_encoder",
     "split",
+    "value_validator",
 ]

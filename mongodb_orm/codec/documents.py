@@ -31,6 +31,7 @@ MAX_DEPTH = 100
 """MongoDB's limit of nesting (same page)."""
 
 _DECODED_AT_ONCE = 32
+_PARTIAL_CODECS = 64
 _LENIENT_OPTIONS = CODEC_OPTIONS.with_options(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
 )
@@ -68,13 +69,24 @@ def decode_raw(chunk: bytes) -> list[Document]:
 class DocumentCodec(Generic[M]):
     """Loads and dumps the documents of one model; get it by `codec_of`."""
 
-    def __init__(self, model: type[M]) -> None:
+    def __init__(self, model: type[M], only: frozenset[str] | None = None) -> None:
         self._spec = spec_of(model)
-        validator, is_plain = load_validator(model)
+        validator, is_plain = load_validator(model, only)
         self._model = model
+        self._only = only
         self._validate = validator.validate_python
         self._options = PLAIN_OPTIONS if is_plain else CODEC_OPTIONS
-        self._serialize = storage_serializer(model).to_python
+        self._serialize = storage_serializer(model).to_python if only is None else codec_of(model)._serialize
+        self._partial: dict[frozenset[str], DocumentCodec[M]] = {}
+
+    def partial(self, only: frozenset[str]) -> DocumentCodec[M]:
+        """Return the codec for documents of which only these fields are known."""
+        codec = self._partial.get(only)
+        if codec is None:
+            if len(self._partial) >= _PARTIAL_CODECS:
+                self._partial.clear()
+            codec = self._partial[only] = DocumentCodec(self._model, only)
+        return codec
 
     def load(self, raw: bytes) -> M:
         """Return the object that a stored document stands for; it remembers the BSON.
@@ -128,7 +140,9 @@ class DocumentCodec(Generic[M]):
     def _load_patiently(self, raw: bytes) -> M:
         """Load a document that the fast way refused, through everything that BSON knows of its values."""
         try:
-            document: M = patient_load_validator(self._model).validate_python(bson.decode(raw, CODEC_OPTIONS))
+            document: M = patient_load_validator(self._model, self._only).validate_python(
+                bson.decode(raw, CODEC_OPTIONS)
+            )
         except (ValidationError, BSONError) as error:
             raise self._corrupt(raw, error) from error
         return document
@@ -154,8 +168,9 @@ class DocumentCodec(Generic[M]):
 
     def dump_value(self, document: M) -> Document:
         """Return an object as plain data under stored names, not yet encoded."""
+        fields = vars(document)
         for name in self._spec.nested_datetimes:
-            trim_nested_datetimes(vars(document)[name])
+            trim_nested_datetimes(fields.get(name))
         values: Document = self._serialize(document, by_alias=True, warnings=False)
         return values
 
@@ -259,6 +274,13 @@ def codec_of(model: type[M]) -> DocumentCodec[M]:
         codec = DocumentCodec(model)
         model.__mongo_codec__ = codec
     return codec
+
+
+def codec_for(document: M) -> DocumentCodec[M]:
+    """Return the codec of an object, which knows when only a part of it was loaded."""
+    codec = codec_of(type(document))
+    fields, loaded = spec_of(type(document)).fields.keys(), vars(document).keys()
+    return codec if fields <= loaded else codec.partial(frozenset(fields & loaded))
 
 
 _NESTED: WeakKeyDictionary[type[pydantic.BaseModel], SchemaSerializer] = WeakKeyDictionary()

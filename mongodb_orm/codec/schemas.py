@@ -27,29 +27,43 @@ _CONSTRAINTS = frozenset(
 _OURS = ("pydantic", "mongodb_orm", "functools", "builtins")
 
 Node = dict[str, Any]
+Only = frozenset[str] | None
 _S = TypeVar("_S", SchemaValidator, SchemaSerializer)
 
 
-def load_validator(model: type[MappedModel]) -> tuple[SchemaValidator, bool]:
+def load_validator(model: type[MappedModel], only: Only = None) -> tuple[SchemaValidator, bool]:
     """Return the validator that makes objects of stored documents.
 
     It expects stored names, passes over fields that the model does not know, accepts what BSON made of a type
     (microseconds for a duration), and does not prove a format again that was proved on writing.
 
+    Args:
+        model: The model class.
+        only: The fields that documents come with, when it is not all; validators of the whole model are left out then.
+
     Returns:
         The validator, and whether it wants what `PLAIN_OPTIONS` decode: naive datetimes and Decimal128, which it
         finishes itself. It does when no user code and no untyped part of the document can meet them before.
     """
-    reader = _LoadSchema(model, plain=True)
+    reader = _LoadSchema(model, plain=True, only=only)
     rewritten = reader.walk(model.__pydantic_core_schema__)
     if reader.meets_raw_values:
-        return patient_load_validator(model), False
+        return patient_load_validator(model, only), False
     return _build(SchemaValidator, rewritten), True
 
 
-def patient_load_validator(model: type[MappedModel]) -> SchemaValidator:
+def patient_load_validator(model: type[MappedModel], only: Only = None) -> SchemaValidator:
     """Return the validator for documents that `CODEC_OPTIONS` decode, which works for every model."""
-    return _build(SchemaValidator, _LoadSchema(model, plain=False).walk(model.__pydantic_core_schema__))
+    return _build(SchemaValidator, _LoadSchema(model, plain=False, only=only).walk(model.__pydantic_core_schema__))
+
+
+def value_validator(annotation: Any) -> SchemaValidator:
+    """Return the validator that makes a stored value, decoded by `CODEC_OPTIONS`, what a field of that type holds.
+
+    Constraints are left out: a sum may well be beyond what one document may hold.
+    """
+    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotation, config=adapter_config(annotation))
+    return _build(SchemaValidator, with_utc_datetimes(_LoadSchema(None, plain=False).walk(adapter.core_schema)))
 
 
 def storage_serializer(model: type[pydantic.BaseModel]) -> SchemaSerializer:
@@ -63,12 +77,16 @@ def storage_serializer(model: type[pydantic.BaseModel]) -> SchemaSerializer:
 
 def cast_validator(annotation: Any) -> SchemaValidator:
     """Return the validator that casts lookup values to a type, without the constraints of stored values."""
-    has_own_config = isinstance(annotation, type) and hasattr(annotation, "__pydantic_config__")
-    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
-        has_own_config = True
-    config = None if has_own_config else pydantic.ConfigDict(arbitrary_types_allowed=True)
-    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotation, config=config)
+    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotation, config=adapter_config(annotation))
     return _build(SchemaValidator, with_utc_datetimes(_CastSchema().walk(adapter.core_schema)))
+
+
+def adapter_config(annotation: Any) -> pydantic.ConfigDict | None:
+    """Return the configuration for an adapter; a class that brings its own takes none."""
+    is_class = isinstance(annotation, type)
+    if is_class and (hasattr(annotation, "__pydantic_config__") or issubclass(annotation, pydantic.BaseModel)):
+        return None
+    return pydantic.ConfigDict(arbitrary_types_allowed=True)
 
 
 def _build(kind: type[_S], schema: Any) -> _S:
@@ -106,9 +124,10 @@ class _Rewriter:
 
 
 class _LoadSchema(_Rewriter):
-    def __init__(self, model: type[MappedModel], *, plain: bool) -> None:
+    def __init__(self, model: type[MappedModel] | None, *, plain: bool, only: Only = None) -> None:
         super().__init__()
-        self._validation = spec_of(model).settings.validation_on_load
+        self._validation = spec_of(model).settings.validation_on_load if model is not None else "types"
+        self._only = only
         self._plain = plain
         self.meets_raw_values = False
 
@@ -139,6 +158,8 @@ class _LoadSchema(_Rewriter):
             node["extra_behavior"] = "ignore"
         if self._classes[-1].model_config.get("extra") == "allow":  # type: ignore[attr-defined]
             self.meets_raw_values = True
+        if self._only is not None and len(self._classes) == 1:
+            node["fields"] = {name: field for name, field in node["fields"].items() if name in self._only}
         for name, field in _stored_fields(self._classes, node).items():
             node["fields"][name]["validation_alias"] = field
         return node
@@ -176,10 +197,17 @@ class _LoadSchema(_Rewriter):
     def _user_function(self, node: Node, function: Callable[..., Any] | None, *, raw: bool = False) -> Any:
         if function in (_aware, _naive, _decimal, _duration) or not _is_users(function):
             return node
-        if self._validation == "types" and "schema" in node:
+        if "schema" in node and (self._validation == "types" or self._is_partial(node["schema"])):
             return node["schema"]
         self.meets_raw_values = self.meets_raw_values or raw
         return node
+
+
+    def _is_partial(self, node: Node) -> bool:
+        """Return whether a node stands for the whole model, of which only a part is loaded."""
+        if self._only is None or len(self._classes) > 1:
+            return False
+        return not self._classes or _innermost(node)["type"] == "model-fields"
 
 
 class _DumpSchema(_Rewriter):

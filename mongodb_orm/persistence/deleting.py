@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ..codec import codec_of
+from ..codec import decode, encode
 from ..commands import Delete, Update
 from ..exceptions import NotSupportedError
 from ..executor import run
-from ..schema import MappedModel, ModelSpec, SoftDeletion, mark_deleted, set_snapshot, spec_of
+from ..schema import MappedModel, ModelSpec, SoftDeletion, database_of, mark_deleted, set_snapshot, spec_of
 from ..timestamps import current_datetime, later_than
 from .saving import missing, stored_id
 
@@ -34,7 +34,9 @@ async def hard_delete(document: MappedModel) -> bool:
     Returns:
         Whether it was there.
     """
-    removed = await run(type(document), Delete(filter={"_id": stored_id(document)}))
+    removed = await run(
+        type(document), Delete(filter={"_id": stored_id(document)}), database=database_of(document)
+    )
     mark_deleted(document)
     return bool(removed)
 
@@ -48,22 +50,34 @@ async def restore(document: MappedModel) -> bool:
     return await _mark(document, None)
 
 
-async def delete_matching(model: type[MappedModel], filter: dict[str, Any]) -> int:  # noqa: A002
+async def delete_matching(
+    model: type[MappedModel],
+    filter: dict[str, Any],  # noqa: A002
+    *,
+    database: str | None = None,
+    **options: Any,
+) -> int:
     """Delete every document that matches, by the model's policy; return how many."""
     spec = spec_of(model)
     if spec.deletion is None:
-        return await hard_delete_matching(model, filter)
+        return await hard_delete_matching(model, filter, database=database, **options)
     now = current_datetime()
     flag, moment = _stored(spec, spec.deletion)
     update = {"$set": {flag: True, moment: now, spec.fields["updated_at"].stored: now}}
     unmarked = {"$and": [filter, {flag: {"$ne": True}}]} if filter else {flag: {"$ne": True}}
-    result = await run(model, Update(filter=unmarked, update=update, many=True))
+    result = await run(model, Update(filter=unmarked, update=update, many=True, **options), database=database)
     return result.matched
 
 
-async def hard_delete_matching(model: type[MappedModel], filter: dict[str, Any]) -> int:  # noqa: A002
+async def hard_delete_matching(
+    model: type[MappedModel],
+    filter: dict[str, Any],  # noqa: A002
+    *,
+    database: str | None = None,
+    **options: Any,
+) -> int:
     """Remove every document that matches; return how many."""
-    return await run(model, Delete(filter=filter, many=True))
+    return await run(model, Delete(filter=filter, many=True, **options), database=database)
 
 
 async def _mark(document: MappedModel, moment: datetime | None) -> bool:
@@ -71,7 +85,7 @@ async def _mark(document: MappedModel, moment: datetime | None) -> bool:
     if spec.deletion is None:
         raise NotSupportedError(f"{spec.name} does not delete softly.", feature="soft delete")
     flag_name, moment_name = _stored(spec, spec.deletion)
-    id_, updated = stored_id(document), later_than(vars(document)["updated_at"])
+    id_, updated = stored_id(document), later_than(vars(document).get("updated_at"))
     result = await run(
         type(document),
         Update(
@@ -80,6 +94,7 @@ async def _mark(document: MappedModel, moment: datetime | None) -> bool:
                 "$set": {flag_name: moment is not None, moment_name: moment, spec.fields["updated_at"].stored: updated}
             },
         ),
+        database=database_of(document),
     )
     if not result.matched:
         return False
@@ -90,10 +105,11 @@ async def _mark(document: MappedModel, moment: datetime | None) -> bool:
 async def _reflect(document: MappedModel, deletion: SoftDeletion, moment: datetime | None, updated: datetime) -> None:
     """Give the object and its snapshot what the update wrote; other unsaved changes stay unsaved."""
     values = {deletion.flag: moment is not None, deletion.moment: moment, "updated_at": updated}
-    stored = codec_of(type(document)).load(_snapshot(document))
-    vars(stored).update(values)
+    snapshot = _snapshot(document)
+    names = spec_of(type(document)).fields
+    stored = {**decode(snapshot), **{names[name].stored: value for name, value in values.items()}}
     vars(document).update(values)
-    set_snapshot(document, codec_of(type(document)).dump(stored))
+    set_snapshot(document, encode(stored, model=type(document).__name__))
 
 
 def _snapshot(document: MappedModel) -> bytes:

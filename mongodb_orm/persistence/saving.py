@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from ..codec import codec_of, decode, encode
+from ..codec import codec_for, codec_of, decode, encode
 from ..commands import FindOne, InsertOne, Update
 from ..exceptions import (
     ConnectionError,
@@ -15,7 +15,7 @@ from ..exceptions import (
     ValidationError,
 )
 from ..executor import run
-from ..schema import MappedModel, ModelSpec, is_deleted, set_snapshot, snapshot_of, spec_of
+from ..schema import MappedModel, ModelSpec, database_of, is_deleted, set_snapshot, snapshot_of, spec_of
 from ..timestamps import current_datetime, later_than
 from ..tracking import Changes, diff
 from .identifiers import new_ids, note_given_id
@@ -69,21 +69,26 @@ async def save(document: D, *, only_update: bool = False) -> D:
     changes, raw = _changes(document, spec, snapshot)
     if not changes:
         return document
-    before = vars(document)["updated_at"]
+    before = vars(document).get("updated_at")
     if _revalidate_changed(document, spec, changes):
         changes, raw = _changes(document, spec, snapshot)
     vars(document)["updated_at"] = later_than(before)
     try:
         changes, raw = _changes(document, spec, snapshot)
-        codec_of(type(document)).check(raw)
+        codec_for(document).check(raw)
         update = {"$set": changes.set, "$unset": dict.fromkeys(changes.unset, "")}
         result = await run(
-            type(document), Update(filter={"_id": decode(raw)["_id"]}, update={k: v for k, v in update.items() if v})
+            type(document),
+            Update(filter={"_id": decode(raw)["_id"]}, update={k: v for k, v in update.items() if v}),
+            database=database_of(document),
         )
         if not result.matched:
             raise missing(document, "is no longer stored")
     except BaseException:
-        vars(document)["updated_at"] = before
+        if before is None:
+            del vars(document)["updated_at"]
+        else:
+            vars(document)["updated_at"] = before
         raise
     set_snapshot(document, raw)
     return document
@@ -95,7 +100,7 @@ async def refresh(document: D) -> D:
     Raises:
         DocumentNotFoundError: When it is no longer stored.
     """
-    fresh = await find_by_id(type(document), stored_id(document))
+    fresh = await find_by_id(type(document), stored_id(document), database=database_of(document))
     if fresh is None:
         raise missing(document, "is no longer stored")
     for attribute in ("__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__"):
@@ -104,9 +109,11 @@ async def refresh(document: D) -> D:
     return document
 
 
-async def find_by_id(model: type[D], id_: Any, hidden: dict[str, Any] | None = None) -> D | None:
+async def find_by_id(
+    model: type[D], id_: Any, hidden: dict[str, Any] | None = None, *, database: str | None = None
+) -> D | None:
     """Return the document of that stored id, or None; `hidden` is a further filter."""
-    raw = await run(model, FindOne(filter={"_id": id_, **hidden} if hidden else {"_id": id_}))
+    raw = await run(model, FindOne(filter={"_id": id_, **hidden} if hidden else {"_id": id_}), database=database)
     return None if raw is None else codec_of(model).load(raw)
 
 

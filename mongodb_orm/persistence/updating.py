@@ -21,6 +21,8 @@ async def update_matching(
     *,
     many: bool = True,
     allow_javascript: bool = False,
+    database: str | None = None,
+    **options: Any,
 ) -> int:
     """Update the documents that match; `updated_at` moves with them.
 
@@ -31,6 +33,8 @@ async def update_matching(
         values: Field values and keyword operators; never taken for operators of MongoDB's.
         many: Whether every match is updated, or only one.
         allow_javascript: Whether server-side JavaScript may pass.
+        database: The database, when it is not the model's own.
+        options: Further options of the command: hint, collation, comment.
 
     Returns:
         How many documents matched.
@@ -40,7 +44,7 @@ async def update_matching(
     if not update:
         return 0
     _stamp(spec, update)
-    return (await run(model, Update(filter=filter, update=update, many=many))).matched
+    return (await run(model, Update(filter=filter, update=update, many=many, **options), database=database)).matched
 
 
 def _compile(

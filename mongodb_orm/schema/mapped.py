@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, UnloadedFieldError
 from ..expressions import FieldAccess
 from ..timestamps import current_datetime
 from ..types import teach_pydantic_object_ids
@@ -30,11 +30,12 @@ teach_pydantic_object_ids()
 class MappedModel(pydantic.BaseModel):
     """The ground of every document class: fields, mapping and the state of an object.
 
-    The state is the BSON that was last read from or written to the database. It lives in a slot, outside Pydantic's
-    own bookkeeping, so that it costs nothing in validation, equality and dumps.
+    The state is the BSON that was last read from or written to the database, and the database's name where it is not
+    the model's own. It lives in slots, outside Pydantic's own bookkeeping, so that it costs nothing in validation,
+    equality and dumps.
     """
 
-    __slots__ = ("_mongo_snapshot",)
+    __slots__ = ("_mongo_database", "_mongo_snapshot")
 
     model_config = ConfigDict(
         extra="forbid", validate_by_name=True, validate_by_alias=True, arbitrary_types_allowed=True
@@ -90,6 +91,22 @@ class MappedModel(pydantic.BaseModel):
         schema: core_schema.CoreSchema = with_utc_datetimes(handler(source))
         return schema
 
+    if not TYPE_CHECKING:  # a checker would take every misspelt attribute for a field
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).__pydantic_fields__:
+                raise UnloadedFieldError(
+                    f"{type(self).__name__}.{name} was not loaded.",
+                    hint="Ask for it in only(), or call refresh_from_db().",
+                    model=type(self).__name__,
+                    field=name,
+                )
+            return super().__getattr__(name)
+
+    def get_deferred_fields(self) -> frozenset[str]:
+        """Return the fields that were not loaded, because the query left them out."""
+        return frozenset(type(self).__pydantic_fields__.keys() - vars(self).keys())
+
     def __repr__(self) -> str:
         id_field = self.__mongo_id_field__
         return f"<{type(self).__name__}({id_field}={self.__dict__.get(id_field)!r})>"
@@ -104,15 +121,17 @@ class MappedModel(pydantic.BaseModel):
         return carry_state(self, super().__deepcopy__(memo))
 
     def __getstate__(self) -> dict[Any, Any]:
-        state: dict[Any, Any] = {**super().__getstate__(), "_mongo_snapshot": getattr(self, "_mongo_snapshot", None)}
-        return state
+        state: dict[Any, Any] = super().__getstate__()
+        return {**state, **{slot: getattr(self, slot) for slot in _STATE if hasattr(self, slot)}}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
-        snapshot = state.pop("_mongo_snapshot", None)
+        kept = {slot: state.pop(slot) for slot in _STATE if slot in state}
         super().__setstate__(state)
-        if snapshot is not None:
-            set_snapshot(self, snapshot)
+        for slot, value in kept.items():
+            object.__setattr__(self, slot, value)
 
+
+_STATE = ("_mongo_snapshot", "_mongo_database")
 
 _slot: Any = MappedModel.__dict__["_mongo_snapshot"]
 
@@ -143,10 +162,20 @@ def mark_deleted(document: MappedModel) -> None:
 
 def carry_state(source: MappedModel, copy: C) -> C:
     """Give a copy the state of its source: it stands for the same stored document."""
-    snapshot = getattr(source, "_mongo_snapshot", None)
-    if snapshot is not None:
-        set_snapshot(copy, snapshot)
+    for slot in _STATE:
+        if hasattr(source, slot):
+            object.__setattr__(copy, slot, getattr(source, slot))
     return copy
+
+
+def database_of(document: MappedModel) -> str | None:
+    """Return the name of the database that an object was read from, None for its model's own."""
+    return getattr(document, "_mongo_database", None)
+
+
+def set_database(document: MappedModel, database: str) -> None:
+    """Remember that an object lives in another database than its model's own."""
+    object.__setattr__(document, "_mongo_database", database)
 
 
 def spec_of(model: type[pydantic.BaseModel]) -> ModelSpec:
