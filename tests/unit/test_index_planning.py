@@ -53,11 +53,13 @@ def compiled(declaration: Any, model: type[BaseModel] = Person) -> CompiledIndex
 
 
 def model_with(*indexes: Any) -> Any:
-    class Meta:
-        collection_name = "person"
+    class Other(Person):
+        class Meta:
+            collection_name = "person"
 
-    Meta.indexes = indexes  # type: ignore[attr-defined]
-    return type("Other", (Person,), {"Meta": Meta, "__module__": __name__})
+        Meta.indexes = indexes  # type: ignore[attr-defined]
+
+    return Other
 
 
 def stored(name: str, keys: dict[str, Any], **options: Any) -> dict[str, Any]:
@@ -234,7 +236,8 @@ PLANS: list[tuple[list[Any], list[dict[str, Any]], str]] = [
     # MongoDB has both at once, so the new one is built before the old one goes.
     ([{"keys": ["name"], "unique": True}], [stored("old", {"name": 1})], "missing=name_1 changed= extra=old same="),
     # It would refuse this one, because only the expiry differs.
-    ([{"keys": ["born"], "expire_after_seconds": 5}], [stored("old", {"born": 1})], "missing= changed=old extra= same="),
+    ([{"keys": ["born"], "expire_after_seconds": 5}], [stored("old", {"born": 1})],
+     "missing= changed=old extra= same="),
     ([{"keys": {"tags": "text"}}], [stored("t", {"_fts": "text", "_ftsx": 1}, weights={"name": 1})],
      "missing= changed=t! extra= same="),
     (["name", "age"], [stored("age_1", {"age": 1}), stored("name_1", {"name": -1})],
