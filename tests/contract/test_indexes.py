@@ -229,6 +229,28 @@ async def test_a_unique_index_over_duplicates_tells_which(register: Any, raw: An
     assert (await Wanted.indexes.apply()).created == ("name_1_tags_1",)
 
 
+async def test_collisions_are_found_as_the_index_compares(register: Any) -> None:
+    options: dict[str, Any] = {
+        "unique": True, "collation": {"locale": "en", "strength": 2}, "partial_filter_expression": {"rank": {"$gt": 0}},
+    }  # fmt: skip
+    Wanted = declared(IndexSpec(keys=(("name", 1),), **options))
+    await register(Wanted)
+    items = [("Ann", 1), ("ann", 1), ("ann", 0), ("Bob", 1), ("bob", 0)]
+    await Wanted.bulk_create([{"name": name, "rank": rank} for name, rank in items])
+    with pytest.raises(DuplicateDocumentError) as caught:
+        await Wanted.indexes.apply()
+    assert [collision.ids for collision in caught.value.collisions] == [(1, 2)]
+
+
+async def test_a_build_may_take_longer_than_other_operations(config: DatabaseConfig, admin: Any) -> None:
+    Wanted = declared("name")
+    await register_model(Wanted, config.model_copy(update={"timeout_ms": 400}))
+    await Wanted.count()
+    block = {"failCommands": ["createIndexes"], "blockConnection": True, "blockTimeMS": 900}
+    admin.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": block})
+    assert (await Wanted.indexes.apply()).created == ("name_1",)
+
+
 async def test_becoming_unique_over_duplicates_changes_nothing(register: Any, raw: Any) -> None:
     Before, After = declared("name"), declared(IndexSpec(keys=(("name", 1),), unique=True))
     await register(Before, After)
