@@ -46,24 +46,27 @@ from .exceptions import (
     ValidationError,
 )
 from .expressions import Condition, FieldPath, Q
+from .indexes import Advice, IndexChanges, IndexDifference, IndexInfo, IndexManager, IndexPlan
 from .logs import setup_logging
 from .mixins import SoftDeleteMixin
 from .model import BaseModel
 from .queryset import QuerySet
 from .registration import register_all_models, register_model, register_models
-from .schema import IndexSpec, ModelConfig
+from .schema import Indexed, IndexSpec, ModelConfig
 from .testing import create_test_data
 from .timestamps import current_datetime
-from .types import HealthReport, ObjectId, UpdateResult
+from .types import Collision, HealthReport, ObjectId, UpdateResult
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Advice",
     "Aggregation",
     "BaseModel",
     "BulkDuplicateError",
     "BulkError",
     "BulkFailure",
+    "Collision",
     "Command",
     "Condition",
     "ConfigurationError",
@@ -79,8 +82,14 @@ __all__ = [
     "EmbeddedServerError",
     "FieldPath",
     "HealthReport",
+    "IndexChanges",
     "IndexConflictError",
+    "IndexDifference",
+    "IndexInfo",
+    "IndexManager",
+    "IndexPlan",
     "IndexSpec",
+    "Indexed",
     "InvalidValueError",
     "ModelConfig",
     "ModelNotInitializedError",

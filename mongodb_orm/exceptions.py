@@ -279,8 +279,10 @@ class DuplicateDocumentError(DocumentError):
         index: The index's name.
         fields: The model's names of its fields.
         value: What was there already: the value, or a tuple for several fields.
+        collisions: For an index that cannot be built, the `Collision`s among the stored documents.
     """
 
+    collisions: tuple[Any, ...] = ()
     index: str | None
     fields: tuple[str, ...]
     value: Any

@@ -7,11 +7,12 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
 
+from . import sightings
 from .commands import Aggregate, Command, Find
 from .connections import Connection, connections
 from .exceptions import BulkError, DuplicateDocumentError
-from .schema import MappedModel, spec_of
-from .types import Target
+from .schema import MappedModel, ModelSpec, spec_of
+from .types import Sort, Target
 
 R = TypeVar("R")
 
@@ -36,7 +37,7 @@ async def run(
     target = Target(database or connection.database, collection or spec.collection, spec.name)
     start = time.perf_counter()
     try:
-        return await connection.driver.execute(target, command)
+        answer = await connection.driver.execute(target, command)
     except DuplicateDocumentError as error:
         _give_model_names(spec.names, error)
         raise
@@ -48,6 +49,10 @@ async def run(
     finally:
         if logger.isEnabledFor(logging.DEBUG):
             _log(target, command, start)
+    filter_ = getattr(command, "filter", None)
+    if filter_ and collection is None and getattr(command, "collation", None) is None:
+        sightings.note(spec, filter_, getattr(command, "sort", ()), time.perf_counter() - start)
+    return answer
 
 
 async def stream(
@@ -59,13 +64,38 @@ async def stream(
     target = Target(database or connection.database, spec.collection, spec.name)
     start = time.perf_counter()
     chunks = connection.driver.stream(target, command)
+    is_noted = False
     try:
         async for chunk in chunks:
+            if not is_noted:
+                is_noted = True
+                _note_read(spec, command, start)
             yield chunk
+        if not is_noted:
+            _note_read(spec, command, start)
     finally:
         await chunks.aclose()  # type: ignore[attr-defined]
         if logger.isEnabledFor(logging.DEBUG):
             _log(target, command, start)
+
+
+def _note_read(spec: ModelSpec, command: Find | Aggregate, start: float) -> None:
+    if command.collation is not None:
+        return
+    filter_: Mapping[str, Any] = {}
+    sort: Sort = ()
+    if isinstance(command, Find):
+        filter_, sort = command.filter, command.sort
+    else:
+        leading = iter(command.pipeline)
+        stage: Mapping[str, Any] = next(leading, {})
+        if "$match" in stage:
+            filter_ = stage["$match"]
+            stage = next(leading, {})
+        if "$sort" in stage:
+            sort = tuple(stage["$sort"].items())
+    if filter_ or sort:
+        sightings.note(spec, filter_, sort, time.perf_counter() - start)
 
 
 def shape_of_values(value: Any) -> Any:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self, overload
+from typing import Any, ClassVar, Self, overload
 
 from .aggregation import Aggregation
 from .compiler.casting import Place, cast
 from .compiler.scopes import scope_filter
 from .connections import DatabaseConfig
 from .exceptions import DuplicateDocumentError, InvalidValueError
-from .indexes import create_index, drop_index, list_indexes
+from .indexes import IndexAccess, create_index, drop_index, list_indexes
 from .persistence import bulk, deleting, saving
 from .queryset import QuerySet
 from .registration import register_model
-from .schema import IndexSpec, MappedModel, keys_from, spec_of
+from .schema import MappedModel, index_from, spec_of
 from .types import Document
 
 
@@ -43,6 +43,9 @@ class BaseModel(MappedModel):
         """The base alone is no collection."""
 
         abstract = True
+
+    indexes: ClassVar[IndexAccess] = IndexAccess()
+    """The model's indexes: `await User.indexes.plan()`."""
 
     @classmethod
     async def create(cls, /, **values: Any) -> Self:
@@ -326,14 +329,15 @@ class BaseModel(MappedModel):
             expire_after_seconds: Documents are removed that long after the date in the field.
             text_weights: How much fields count in a text index.
             name: The index's name.
-            options: Further options of MongoDB's `createIndexes`.
+            options: The other attributes of `IndexSpec` (`collation`, `hidden`, `ignore_deleted`, ...), and any further
+                option of MongoDB's `createIndexes`.
 
         Returns:
             True when it was made, False when it was there already.
 
         Raises:
             IndexConflictError: When it exists with other options.
-            DuplicateDocumentError: When it is unique and stored documents share a value.
+            DuplicateDocumentError: When it is unique and stored documents share a value; `collisions` lists them.
         """
         return await cls.create_compound_index(
             [(field, index_type or direction)],
@@ -366,15 +370,17 @@ class BaseModel(MappedModel):
         """
         return await create_index(
             cls,
-            IndexSpec(
-                keys=keys_from(fields),
-                unique=unique,
-                sparse=sparse,
-                partial_filter_expression=partial_filter_expression,
-                expire_after_seconds=expire_after_seconds,
-                text_weights=text_weights,
-                name=name,
-                options=options or None,
+            index_from(
+                {
+                    **options,
+                    "keys": fields,
+                    "unique": unique,
+                    "sparse": sparse,
+                    "partial_filter_expression": partial_filter_expression,
+                    "expire_after_seconds": expire_after_seconds,
+                    "text_weights": text_weights,
+                    "name": name,
+                }
             ),
         )
 

@@ -20,7 +20,7 @@ M = TypeVar("M", bound=MappedModel)
 async def register_model(
     model: type[M], db_config: DatabaseConfig | None = None, client: Any = None, *, database_name: str | None = None
 ) -> type[M]:
-    """Connect a model to a database, and create the indexes that its `Meta` declares.
+    """Connect a model to a database, and create the indexes that it declares.
 
     Registering again replaces the connection. Nothing is opened before the model is used, unless there are indexes to
     create.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -49,6 +50,21 @@ class UpdateResult(NamedTuple):
     matched: int
     modified: int
     upserted_id: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """Documents that share the key of a unique index.
+
+    Attributes:
+        value: What they share: the value, or a tuple for several fields.
+        ids: Their ids as they are stored, at most ten.
+        count: How many documents they are.
+    """
+
+    value: Any
+    ids: tuple[Any, ...]
+    count: int
 
 
 class HealthReport(NamedTuple):

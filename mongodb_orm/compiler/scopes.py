@@ -29,7 +29,8 @@ def scope_filter(spec: ModelSpec, visibility: Visibility) -> dict[str, Any]:
     flag = spec.fields[spec.deletion.flag].stored
     if visibility == "all":
         return {}
-    return {flag: True} if visibility == "deleted" else {flag: {"$ne": True}}
+    # The same filter as that of unique indexes, which can hold no $ne: only so can they serve reads.
+    return {flag: True} if visibility == "deleted" else {flag: {"$in": [False, None]}}
 
 
 def visible(spec: ModelSpec, compiled: CompiledFilter, visibility: Visibility) -> dict[str, Any]:

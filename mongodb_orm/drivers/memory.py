@@ -16,6 +16,7 @@ from ..commands import (
     Aggregate,
     Command,
     Count,
+    CreateIndex,
     Delete,
     Distinct,
     EstimatedCount,
@@ -73,6 +74,9 @@ _EXPRESSIONS = frozenset(
         "$rand", "$isNumber", "$setWindowFields",
     }
 )  # fmt: skip
+_INDEX_OPTIONS = frozenset(
+    {"collation", "hidden", "wildcardProjection", "weights", "default_language", "language_override"}
+)
 _WRONG_ACCUMULATORS = frozenset({"$addToSet", "$count"})
 
 
@@ -141,6 +145,8 @@ class MemoryDriver(PyMongoDriver):
             _refuse_update(command.update)
             if getattr(command, "array_filters", None):
                 raise _lacks("array filters")
+        if isinstance(command, CreateIndex):
+            _refuse_index(command)
         if isinstance(command, Aggregate):
             _refuse_pipeline(command.pipeline)
 
@@ -266,6 +272,16 @@ def _refuse_update(update: Any) -> None:
         for key, _ in _pairs(update):
             if "$[" in key:
                 raise _lacks("$[] in paths")
+
+
+def _refuse_index(command: CreateIndex) -> None:
+    for field, kind in command.keys:
+        if isinstance(kind, str):
+            raise _lacks(f"{kind} indexes")
+        if field.endswith("$**"):
+            raise _lacks("wildcard indexes")
+    for option in sorted(_INDEX_OPTIONS & command.options.keys()):
+        raise _lacks(f"indexes with {option}")
 
 
 def _refuse_pipeline(pipeline: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, TypeVar, cast
 
+import bson
 import pymongo
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
@@ -14,7 +15,7 @@ from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo import errors as pymongo_errors
 from pymongo.errors import BulkWriteError, OperationFailure
 
-from ..codec import CODEC_OPTIONS, WIRE_OPTIONS
+from ..codec import CODEC_OPTIONS, WIRE_OPTIONS, decode
 from ..commands import (
     Aggregate,
     Command,
@@ -319,7 +320,8 @@ class PyMongoDriver:
     async def _list_indexes(self, target: Target, command: ListIndexes, session: Any) -> list[Document]:
         try:
             cursor = await self._index_cursor(target)
-            return [{**index, "key": dict(index["key"])} for index in await cursor.to_list(None)]
+            # Decoded anew, since PyMongo reads them with options of its own.
+            return [decode(bson.encode(index, codec_options=CODEC_OPTIONS)) for index in await cursor.to_list(None)]
         except OperationFailure as error:
             if error.code == _MISSING_NAMESPACE:
                 return []

@@ -1,6 +1,22 @@
-"""Indexes: planning is pure, applying asks the server."""
+"""Indexes: planning is pure, applying asks the server, advising looks at what was asked."""
 
-from .applying import create_index, drop_index, ensure_indexes, list_indexes
-from .planning import compile_index
+from .advising import Advice
+from .applying import IndexChanges, create_index, drop_index, ensure_indexes, list_indexes
+from .compiling import compile_index
+from .manager import IndexAccess, IndexManager
+from .planning import IndexDifference, IndexInfo, IndexPlan
 
-__all__ = ["compile_index", "create_index", "drop_index", "ensure_indexes", "list_indexes"]
+__all__ = [
+    "Advice",
+    "IndexAccess",
+    "IndexChanges",
+    "IndexDifference",
+    "IndexInfo",
+    "IndexManager",
+    "IndexPlan",
+    "compile_index",
+    "create_index",
+    "drop_index",
+    "ensure_indexes",
+    "list_indexes",
+]

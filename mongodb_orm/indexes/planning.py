@@ -1,116 +1,194 @@
-"""Index declarations, compiled and compared with what a server has."""
+"""What differs between the declared indexes and those of the server, as a value that reads as words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from ..compiler.agg_expressions import Scope
-from ..compiler.filters import rename_filter, root_shape
-from ..exceptions import InvalidValueError
-from ..schema import IndexSpec, ModelSpec, resolve
+from ..exceptions import ConfigurationError
+from ..schema import ModelSpec
 from ..types import Document
+from .comparing import are_rivals, differences
+from .compiling import CompiledIndex, compile_index, compiled_from, model_path
 
-_COMPARED = (
-    "unique",
-    "sparse",
-    "expireAfterSeconds",
-    "partialFilterExpression",
-    "weights",
-    "default_language",
-    "collation",
-    "hidden",
-    "wildcardProjection",
-)
-_DEFAULTS = {"unique": False, "sparse": False, "hidden": False, "default_language": "english"}
+_KINDS = {1: "ascending", -1: "descending"}
+_HIDDEN_FROM_WORDS = frozenset({"name", "textIndexVersion", "2dsphereIndexVersion", "weights"})
 
 
-class CompiledIndex(NamedTuple):
-    """An index under stored names: keys and the server's options, its name among them."""
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """One index, declared or found on the server.
 
+    Attributes:
+        name: Its name.
+        keys: Pairs of field path, under the model's names, and direction or kind.
+        options: Its options, under MongoDB's names and with stored field names.
+    """
+
+    name: str
     keys: tuple[tuple[str, Any], ...]
-    options: dict[str, Any]
+    options: Mapping[str, Any]
+    stored: CompiledIndex = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        weights = self.stored.options.get("weights", {})
+        keys = [
+            f"{path} {_KINDS.get(kind, kind)}" + (f" x{weights[key]}" if weights.get(key, 1) != 1 else "")
+            for (path, kind), (key, _) in zip(self.keys, self.stored.keys, strict=True)
+        ]
+        options = [_words(name, value) for name, value in self.options.items() if name not in _HIDDEN_FROM_WORDS]
+        return f"{self.name} on {', '.join(keys)}" + (f" ({', '.join(options)})" if options else "")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDifference:
+    """An index that is declared in one way and stored in another.
+
+    Attributes:
+        declared: As the model wants it.
+        existing: As the server has it.
+        options: What differs, as pairs of what exists and what is declared; `"keys"` and `"name"` count as options.
+        needs_rebuild: Whether it must be dropped and built again. Expiry, visibility and becoming unique do not need
+            that.
+    """
+
+    declared: IndexInfo
+    existing: IndexInfo
+    options: Mapping[str, tuple[Any, Any]]
+    needs_rebuild: bool
 
     @property
     def name(self) -> str:
-        """The index's name."""
-        return str(self.options["name"])
+        """The name that the index has on the server."""
+        return self.existing.name
+
+    def __str__(self) -> str:
+        what = "; ".join(f"{name} is {old!r}, declared {new!r}" for name, (old, new) in self.options.items())
+        return f"{self.name}: {what}"
 
 
-def compile_index(spec: ModelSpec, index: IndexSpec) -> CompiledIndex:
-    """Translate an index.
+@dataclass(frozen=True, slots=True)
+class IndexPlan:
+    """How the indexes of a collection differ from what its model declares; true when they do.
+
+    Attributes:
+        model: The model's name.
+        collection: The collection's name.
+        missing: Declared, and not on the server.
+        changed: Declared in another way than the server has them.
+        extra: On the server, and not declared.
+        unchanged: On the server as declared.
+
+    Example:
+        >>> print(await User.indexes.plan())
+    """
+
+    model: str
+    collection: str
+    missing: tuple[IndexInfo, ...] = ()
+    changed: tuple[IndexDifference, ...] = ()
+    extra: tuple[IndexInfo, ...] = ()
+    unchanged: tuple[IndexInfo, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.changed or self.extra)
+
+    def __str__(self) -> str:
+        lines = [f"+ build {index}" for index in self.missing]
+        lines += [f"~ {'rebuild' if index.needs_rebuild else 'change'} {index}" for index in self.changed]
+        lines += [f"- not declared: {index}" for index in self.extra]
+        lines += [f"= as declared: {index.name}" for index in self.unchanged]
+        return "\n".join([f"Indexes of {self.model} ({self.collection}):", *(lines or ["nothing declared"])])
+
+
+def plan_indexes(spec: ModelSpec, existing: Sequence[Document]) -> IndexPlan:
+    """Compare a model's declarations with a server's answer to `listIndexes`.
 
     Raises:
-        UnknownFieldError: When a field does not exist.
-        InvalidValueError: When options contradict each other.
+        ConfigurationError: When two declarations cannot both be built.
+        QueryError: When a declaration makes no sense for the model.
     """
-    keys = tuple((_stored(spec, field), direction) for field, direction in index.keys)
-    if len({field for field, _ in keys}) < len(keys):
-        raise InvalidValueError("An index names each field once.", model=spec.name, value=index.keys)
-    options: dict[str, Any] = {"name": index.name or "_".join(f"{field}_{kind}" for field, kind in keys)}
-    if index.unique:
-        options["unique"] = True
-    if index.sparse:
-        options["sparse"] = True
-    if index.partial_filter_expression is not None:
-        options["partialFilterExpression"] = rename_filter(
-            Scope(root_shape(spec)), index.partial_filter_expression, model=spec.name
-        )
-    if index.expire_after_seconds is not None:
-        if len(keys) > 1:
-            raise InvalidValueError("Only an index of one field can expire documents.", model=spec.name)
-        options["expireAfterSeconds"] = index.expire_after_seconds
-    if index.text_weights is not None:
-        if not any(kind == "text" for _, kind in keys):
-            raise InvalidValueError("Weights belong to a text index.", hint='Use index_type="text".', model=spec.name)
-        options["weights"] = {_stored(spec, field): weight for field, weight in index.text_weights.items()}
-    options.update(index.options or {})
-    return CompiledIndex(keys, options)
-
-
-def _stored(spec: ModelSpec, field: str) -> str:
-    if field.endswith("$**"):
-        return field
-    return resolve(spec, (field,) if field in spec.fields else tuple(field.replace("__", ".").split("."))).stored
-
-
-def find_existing(wanted: CompiledIndex, existing: Sequence[Document]) -> Document | None:
-    """Return the server's index with the same name or the same keys, if any."""
-    by_name = next((index for index in existing if index["name"] == wanted.name), None)
-    return by_name or next((index for index in existing if _same_keys(wanted, index)), None)
-
-
-def is_same(wanted: CompiledIndex, existing: Mapping[str, Any]) -> bool:
-    """Return whether the server's index is the wanted one, apart from its name."""
-    return _same_keys(wanted, existing) and all(
-        _option(wanted.options, name, wanted) == _option(existing, name, wanted) for name in _COMPARED
+    left = [compiled_from(document) for document in existing if document["name"] != "_id_"]
+    open_ = declared_indexes(spec)
+    pairs: dict[str, CompiledIndex] = {}
+    for fits in _FITS:
+        for wanted in open_:
+            found = next((index for index in left if fits(wanted, index)), None)
+            if found is not None and wanted.name not in pairs:
+                pairs[wanted.name] = found
+                left.remove(found)
+    unchanged, changed = [], []
+    for wanted in open_:
+        found = pairs.get(wanted.name)
+        options = {} if found is None else differences(wanted, found)
+        if found is not None and options:
+            changed.append(
+                IndexDifference(info(spec, wanted), info(spec, found), options, not _can_stay(options, wanted))
+            )
+        elif found is not None:
+            unchanged.append(info(spec, found))
+    return IndexPlan(
+        spec.name,
+        spec.collection,
+        tuple(info(spec, wanted) for wanted in open_ if wanted.name not in pairs),
+        tuple(changed),
+        tuple(info(spec, index) for index in left),
+        tuple(unchanged),
     )
 
 
-def _same_keys(wanted: CompiledIndex, existing: Mapping[str, Any]) -> bool:
-    if _is_text(wanted):
-        plain = [(field, kind) for field, kind in wanted.keys if kind != "text"]
-        stored = [(field, kind) for field, kind in existing["key"].items() if field not in ("_fts", "_ftsx")]
-        return "weights" in existing and plain == stored and _text_fields(wanted) == set(existing["weights"])
-    return list(wanted.keys) == [
-        (field, int(kind) if isinstance(kind, float) else kind) for field, kind in existing["key"].items()
-    ]
+def declared_indexes(spec: ModelSpec) -> list[CompiledIndex]:
+    """Return what a model declares, each index once.
+
+    Raises:
+        ConfigurationError: When two declarations cannot both be built.
+    """
+    result: list[CompiledIndex] = []
+    for wanted in (compile_index(spec, index) for index in spec.indexes):
+        rival = next((index for index in result if are_rivals(wanted, index)), None)
+        if rival is None:
+            result.append(wanted)
+        elif differences(wanted, rival):
+            raise ConfigurationError(
+                f"{spec.name} declares the indexes {rival.name!r} and {wanted.name!r}, which MongoDB cannot both have.",
+                hint="A collection has one text index." if wanted.is_text else "Declare one, or name them differently.",
+                model=spec.name,
+                index=wanted.name,
+            )
+    return result
 
 
-def _is_text(index: CompiledIndex) -> bool:
-    return any(kind == "text" for _, kind in index.keys)
+def info(spec: ModelSpec, index: CompiledIndex) -> IndexInfo:
+    """Return an index under the model's names."""
+    keys = tuple((model_path(spec, path), kind) for path, kind in index.keys)
+    options = {name: value for name, value in index.options.items() if name != "name"}
+    return IndexInfo(index.name, keys, options, index)
 
 
-def _text_fields(index: CompiledIndex) -> set[str]:
-    return {field for field, kind in index.keys if kind == "text"} | set(index.options.get("weights", ()))
+_FITS: tuple[Callable[[CompiledIndex, CompiledIndex], bool], ...] = (
+    lambda wanted, existing: not differences(wanted, existing),
+    lambda wanted, existing: wanted.name == existing.name,
+    are_rivals,
+)
+"""Which index of the server a declaration is about: the same before a namesake before one that is in its way."""
 
 
-def _option(options: Mapping[str, Any], name: str, wanted: CompiledIndex) -> Any:
-    if name == "weights" and _is_text(wanted):
-        return {**dict.fromkeys(_text_fields(wanted), 1), **options.get("weights", {})}
-    value = options.get(name, _DEFAULTS.get(name))
-    if name == "default_language" and not _is_text(wanted):
-        return None
-    if name == "collation" and isinstance(value, Mapping):
-        return value.get("locale")
-    return value
+def _can_stay(options: Mapping[str, tuple[Any, Any]], wanted: CompiledIndex) -> bool:
+    return (
+        options.keys() <= {"hidden", "expireAfterSeconds", "unique"}
+        and ("expireAfterSeconds" not in options or "expireAfterSeconds" in wanted.options)
+        and ("unique" not in options or bool(wanted.options.get("unique")))
+    )
+
+
+def _words(name: str, value: Any) -> str:
+    if value is True:
+        return name
+    if name == "expireAfterSeconds":
+        return f"expires after {value} s"
+    if name == "partialFilterExpression":
+        return f"only where {value!r}"
+    if name == "collation":
+        return f"collation {value.get('locale')}"
+    return f"{name} {value!r}"

@@ -1,7 +1,7 @@
 """What a model is: its mapping as data."""
 
 from .deletion import SoftDeletion
-from .indexes import IndexSpec, index_from, keys_from
+from .indexes import Indexed, IndexSpec, index_from, keys_from
 from .mapped import (
     MappedModel,
     carry_state,
@@ -24,6 +24,7 @@ __all__ = [
     "ANY",
     "FieldSpec",
     "IndexSpec",
+    "Indexed",
     "MappedModel",
     "ModelConfig",
     "ModelSpec",

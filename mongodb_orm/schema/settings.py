@@ -22,7 +22,7 @@ class ModelConfig:
     Attributes:
         collection_name: The collection; default: the class name in snake case.
         abstract: Whether the class is only a base, with no collection.
-        auto_create_indexes: Whether registration creates the indexes that `indexes` declares.
+        auto_create_indexes: Whether registration creates the indexes that `indexes` and marks on fields declare.
         indexes: Index declarations: a field name, a list of pairs, a mapping of fields to directions, or an
             `IndexSpec`.
         strict_mode: Whether unknown fields are refused; False keeps and stores them.

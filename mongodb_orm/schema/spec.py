@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,8 +15,8 @@ from ..exceptions import ConfigurationError, UnknownFieldError
 from ..ids import FactoryId, IdStrategy, strategy_for
 from ..tracking import Known
 from .deletion import SoftDeletion
-from .indexes import IndexSpec, index_from
-from .settings import ModelConfig
+from .indexes import Indexed, IndexSpec, index_from, joined, marks_of
+from .settings import ModelConfig, settings_of
 from .shapes import ANY, Shape, shape_of
 
 
@@ -28,11 +28,13 @@ class FieldSpec:
         name: Its name in Python.
         stored: Its name in the database.
         shape: What its annotation looks like.
+        marks: The indexes that its annotation asks for.
     """
 
     name: str
     stored: str
     shape: Shape
+    marks: tuple[Indexed, ...] = ()
 
 
 Fields = Mapping[str, FieldSpec]
@@ -48,7 +50,12 @@ def fields_of(model: type[pydantic.BaseModel]) -> Fields:
             model.model_rebuild()
         id_field = getattr(model, "__mongo_id_field__", None)
         found = {
-            name: FieldSpec(name, "_id" if name == id_field else stored_name(name, info), shape_of(info.annotation))
+            name: FieldSpec(
+                name,
+                "_id" if name == id_field else stored_name(name, info),
+                shape_of(info.annotation),
+                marks_of(info.annotation, info.metadata),
+            )
             for name, info in model.__pydantic_fields__.items()
         }
         _FIELDS[model] = found
@@ -91,6 +98,7 @@ class ModelSpec:
         names: Python names by stored name.
         deletion: How deleting marks, or None when it removes.
         keywords: The keyword lookups that were taken apart before.
+        sightings: The shapes of queries that this process has seen.
     """
 
     def __init__(self, model: type[pydantic.BaseModel], settings: ModelConfig, deletion: SoftDeletion | None) -> None:
@@ -115,11 +123,13 @@ class ModelSpec:
         self.deletion = deletion
         self.accepts_extra = accepts_extra(model)
         self.keywords: dict[str, Any] = {}
+        self.sightings: dict[Any, Any] = {}
 
     @cached_property
     def indexes(self) -> tuple[IndexSpec, ...]:
-        """The declared indexes."""
-        return tuple(map(index_from, self.settings.indexes))
+        """The declared indexes: those that fields ask for, then those of `Meta.indexes`."""
+        marked = joined(list(_marked(self.model, (), frozenset())))
+        return (*marked, *map(index_from, self.settings.indexes))
 
     @cached_property
     def known(self) -> Known:
@@ -143,6 +153,34 @@ class ModelSpec:
 
     def __repr__(self) -> str:
         return f"<ModelSpec {self.name} in {self.collection!r}>"
+
+
+def _marked(model: type[pydantic.BaseModel], path: tuple[str, ...], above: frozenset[type]) -> Iterator[IndexSpec]:
+    """Yield the indexes that the fields of a model and of the models inside it ask for.
+
+    A document class that is embedded keeps its indexes for its own collection, and below a mapping no path is known.
+    """
+    for field in fields_of(model).values():
+        here = (*path, field.name)
+        for mark in field.marks:
+            if here == (getattr(model, "__mongo_id_field__", None),):
+                raise ConfigurationError(
+                    f"{model.__name__}.{field.name} is the id, which has its index anyway.", model=model.__name__
+                )
+            yield mark.on(".".join(here))
+        for inner in _embedded(field.shape):
+            if inner not in above and inner is not model:
+                yield from _marked(inner, here, above | {model})
+
+
+def _embedded(shape: Shape) -> Iterator[type[pydantic.BaseModel]]:
+    if shape.kind == "model" and shape.model is not None:
+        if not hasattr(shape.model, "__mongo_id_field__") or settings_of(shape.model).abstract:
+            yield shape.model
+    elif shape.kind == "array" and shape.element is not None:
+        yield from _embedded(shape.element)
+    for member in shape.members:
+        yield from _embedded(member)
 
 
 def _holds_datetimes(shape: Shape, seen: frozenset[type]) -> bool:

@@ -192,7 +192,7 @@ def test_updates() -> None:
 
 
 def test_soft_deletion_is_in_the_filter_unless_it_is_named() -> None:
-    hidden = {"is_deleted": {"$ne": True}}
+    hidden = {"is_deleted": {"$in": [False, None]}}
     assert Kept.all().filter_document() == hidden
     assert Kept.filter(name="x").filter_document() == {"name": "x", **hidden}
     assert Kept.filter(is_deleted=True).filter_document() == {"is_deleted": True}
