@@ -45,12 +45,12 @@ from .exceptions import (
     UnsafeQueryError,
     ValidationError,
 )
-from .expressions import Condition, FieldPath, Q
+from .expressions import Condition, FieldPath, From, Q
 from .indexes import Advice, IndexChanges, IndexDifference, IndexInfo, IndexManager, IndexPlan
 from .logs import setup_logging
 from .mixins import SoftDeleteMixin
 from .model import BaseModel
-from .queryset import QuerySet
+from .queryset import Explanation, QuerySet
 from .registration import register_all_models, register_model, register_models
 from .schema import Indexed, IndexSpec, ModelConfig
 from .testing import create_test_data
@@ -80,7 +80,9 @@ __all__ = [
     "DocumentTooLargeError",
     "DuplicateDocumentError",
     "EmbeddedServerError",
+    "Explanation",
     "FieldPath",
+    "From",
     "HealthReport",
     "IndexChanges",
     "IndexConflictError",

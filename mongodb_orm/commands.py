@@ -32,6 +32,7 @@ class Find(Command[bytes]):
     hint: str | Sequence[tuple[str, Any]] | None = None
     collation: Mapping[str, Any] | None = None
     allow_disk_use: bool | None = None
+    read_preference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ class Aggregate(Command[bytes]):
     hint: str | Sequence[tuple[str, Any]] | None = None
     collation: Mapping[str, Any] | None = None
     allow_disk_use: bool | None = None
+    read_preference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class Count(Command[int]):
     limit: int = 0
     hint: str | Sequence[tuple[str, Any]] | None = None
     collation: Mapping[str, Any] | None = None
+    read_preference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,7 @@ class Distinct(Command[list[Any]]):
     key: str
     filter: Filter = field(default_factory=dict)
     collation: Mapping[str, Any] | None = None
+    read_preference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

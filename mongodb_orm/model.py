@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self, overload
 
 from .aggregation import Aggregation
 from .compiler.casting import Place, cast
-from .compiler.scopes import scope_filter
+from .compiler.scopes import hidden_filter
 from .connections import DatabaseConfig
 from .exceptions import DuplicateDocumentError, InvalidValueError
 from .indexes import IndexAccess, create_index, drop_index, list_indexes
@@ -166,7 +166,7 @@ class BaseModel(MappedModel):
             return None
         if type(id) is not spec.id_shape.annotation or type(id) is int:
             id = cast(spec.id_shape, id, Place(spec.name, spec.id_field))  # noqa: A001
-        return await saving.find_by_id(cls, id, scope_filter(spec, "active") if spec.deletion else None)
+        return await saving.find_by_id(cls, id, hidden_filter(spec, "active"))
 
     @classmethod
     async def count(cls, *conditions: Any, **lookups: Any) -> int:

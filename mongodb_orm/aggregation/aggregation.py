@@ -34,6 +34,7 @@ class Aggregation(Generic[M]):
     pipeline: Sequence[Mapping[str, Any]]
     is_raw: bool = False
     visibility: Visibility = "active"
+    is_scoped: bool = True
     allow_disk_use: bool | None = None
     max_time_ms: int | None = None
     batch_size: int = 0
@@ -49,6 +50,10 @@ class Aggregation(Generic[M]):
         """Take only documents that were deleted softly."""
         return replace(self, visibility="deleted")
 
+    def unscoped(self) -> Aggregation[M]:
+        """Leave out the model's default scope; soft deletion stays."""
+        return replace(self, is_scoped=False)
+
     def command(self, *, batch_size: int = 0) -> tuple[Aggregate, dict[str, str]]:
         """Return the command and the names to add to each result: Python's by stored."""
         spec = spec_of(self.model)
@@ -56,7 +61,9 @@ class Aggregation(Generic[M]):
         stages = list(self.pipeline) if self.is_raw else compiled.stages
         renames = dict(compiled.renames) if compiled.keeps_shape and not self.is_raw else {}
         command = Aggregate(
-            pipeline=visible_pipeline(spec, [dict(stage) for stage in stages], self.visibility),
+            pipeline=visible_pipeline(
+                spec, [dict(stage) for stage in stages], self.visibility, is_scoped=self.is_scoped
+            ),
             batch_size=self.batch_size or batch_size,
             allow_disk_use=self.allow_disk_use,
             max_time_ms=self.max_time_ms,

@@ -1,7 +1,7 @@
 """Values and documents, from Python to BSON and back."""
 
 from .documents import DocumentCodec, codec_for, codec_of, decode, decode_all, decode_raw, encode, split
-from .schemas import cast_validator, value_validator
+from .schemas import cast_validator, summary_validator, value_validator
 from .values import CODEC_OPTIONS, WIRE_OPTIONS, encode_value, register_encoder
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "encode_value",
     "register_encoder",
     "split",
+    "summary_validator",
     "value_validator",
 ]

@@ -76,7 +76,7 @@ class DocumentCodec(Generic[M]):
         self._only = only
         self._validate = validator.validate_python
         self._options = PLAIN_OPTIONS if is_plain else CODEC_OPTIONS
-        self._serialize = storage_serializer(model).to_python if only is None else codec_of(model)._serialize
+        self._serialize: Any = storage_serializer(model).to_python if only is None else codec_of(model)._serialize
         self._partial: dict[frozenset[str], DocumentCodec[M]] = {}
 
     def partial(self, only: frozenset[str]) -> DocumentCodec[M]:

@@ -11,7 +11,7 @@ from bson import Decimal128
 from pydantic import EmailStr
 from pydantic_core import SchemaSerializer, SchemaValidator, core_schema
 
-from ..schema import MappedModel, fields_of, spec_of
+from ..schema import LoadValidation, MappedModel, fields_of, spec_of
 from ..schema.normalizing import with_utc_datetimes
 from ..timestamps import in_utc
 
@@ -64,6 +64,19 @@ def value_validator(annotation: Any) -> SchemaValidator:
     """
     adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotation, config=adapter_config(annotation))
     return _build(SchemaValidator, with_utc_datetimes(_LoadSchema(None, plain=False).walk(adapter.core_schema)))
+
+
+def summary_validator(model: type[pydantic.BaseModel], by_name: frozenset[type]) -> SchemaValidator:
+    """Return the validator that makes a plain Pydantic model of a decoded row.
+
+    Args:
+        model: The model.
+        by_name: The models, this one and nested ones, whose fields come under their own names, not their aliases.
+    """
+    if not model.__pydantic_complete__:
+        model.model_rebuild()
+    reader = _LoadSchema(None, plain=False, by_name=by_name, validation="standard")
+    return _build(SchemaValidator, with_utc_datetimes(reader.walk(model.__pydantic_core_schema__)))
 
 
 def storage_serializer(model: type[pydantic.BaseModel]) -> SchemaSerializer:
@@ -124,10 +137,19 @@ class _Rewriter:
 
 
 class _LoadSchema(_Rewriter):
-    def __init__(self, model: type[MappedModel] | None, *, plain: bool, only: Only = None) -> None:
+    def __init__(
+        self,
+        model: type[MappedModel] | None,
+        *,
+        plain: bool,
+        only: Only = None,
+        by_name: frozenset[type] = frozenset(),
+        validation: LoadValidation = "types",
+    ) -> None:
         super().__init__()
-        self._validation = spec_of(model).settings.validation_on_load if model is not None else "types"
+        self._validation = spec_of(model).settings.validation_on_load if model is not None else validation
         self._only = only
+        self._by_name = by_name
         self._plain = plain
         self.meets_raw_values = False
 
@@ -160,8 +182,9 @@ class _LoadSchema(_Rewriter):
             self.meets_raw_values = True
         if self._only is not None and len(self._classes) == 1:
             node["fields"] = {name: field for name, field in node["fields"].items() if name in self._only}
+        is_by_name = self._classes[-1] in self._by_name
         for name, field in _stored_fields(self._classes, node).items():
-            node["fields"][name]["validation_alias"] = field
+            node["fields"][name]["validation_alias"] = name if is_by_name else field
         return node
 
     def on_datetime(self, node: Any) -> Any:
@@ -201,7 +224,6 @@ class _LoadSchema(_Rewriter):
             return node["schema"]
         self.meets_raw_values = self.meets_raw_values or raw
         return node
-
 
     def _is_partial(self, node: Node) -> bool:
         """Return whether a node stands for the whole model, of which only a part is loaded."""

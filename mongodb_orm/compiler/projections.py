@@ -43,7 +43,7 @@ def compile_projection(spec: ModelSpec, projection: Any) -> dict[str, Any]:
         name = path_text(field) if isinstance(field, FieldPath) else field
         if not isinstance(name, str):
             raise InvalidValueError(f"{name!r} is no field name.", model=spec.name, value=name)
-        path = (name,) if name in spec.fields else tuple(name.replace("__", ".").split("."))
+        path = field_path(spec, name)
         is_computed = isinstance(value, str | Mapping) and path[0] not in spec.fields
         stored = ".".join(path) if is_computed else resolve(spec, path).stored
         result[stored] = (
@@ -51,6 +51,11 @@ def compile_projection(spec: ModelSpec, projection: Any) -> dict[str, Any]:
         )
     _refuse_mixture(spec, result)
     return result
+
+
+def field_path(spec: ModelSpec, name: str) -> tuple[str, ...]:
+    """Take the name of a field apart: `address.city` or `address__city`, unless it is the name of one field."""
+    return (name,) if name in spec.fields else tuple(name.replace("__", ".").split("."))
 
 
 def _flag(spec: ModelSpec, field: str, value: Any) -> int:

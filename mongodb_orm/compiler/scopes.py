@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..exceptions import NotSupportedError
+from ..expressions import join
 from ..schema import ModelSpec
-from .filters import CompiledFilter, merge
+from .filters import CompiledFilter, compile_filter, merge
 
 Visibility = Literal["active", "all", "deleted"]
 
@@ -33,12 +34,30 @@ def scope_filter(spec: ModelSpec, visibility: Visibility) -> dict[str, Any]:
     return {flag: True} if visibility == "deleted" else {flag: {"$in": [False, None]}}
 
 
-def visible(spec: ModelSpec, compiled: CompiledFilter, visibility: Visibility) -> dict[str, Any]:
+def default_scope_filter(spec: ModelSpec) -> dict[str, Any]:
+    """Return the filter that `Meta.default_scope` declares; a scope that is a function is asked each time."""
+    declared = spec.settings.default_scope
+    if declared is None:
+        return {}
+    return compile_filter(spec, join(declared() if callable(declared) else declared)).filter
+
+
+def hidden_filter(spec: ModelSpec, visibility: Visibility, *, is_scoped: bool = True) -> dict[str, Any]:
+    """Return what every read adds: the default scope and the deletion policy."""
+    scope = default_scope_filter(spec) if is_scoped else {}
+    return merge([scope, scope_filter(spec, visibility)])
+
+
+def visible(
+    spec: ModelSpec, compiled: CompiledFilter, visibility: Visibility, *, is_scoped: bool = True
+) -> dict[str, Any]:
     """Join a filter with what may be seen; a filter that names the deletion fields itself is taken at its word."""
-    hidden = scope_filter(spec, visibility)
-    if not hidden or (visibility == "active" and names_deletion(spec, compiled.names)):
-        return compiled.filter
-    return merge([compiled.filter, hidden])
+    deletion = scope_filter(spec, visibility)
+    if visibility == "active" and names_deletion(spec, compiled.names):
+        deletion = {}
+    scope = default_scope_filter(spec) if is_scoped else {}
+    parts = [part for part in (compiled.filter, scope, deletion) if part]
+    return merge(parts) if len(parts) > 1 else (parts[0] if parts else {})
 
 
 def names_deletion(spec: ModelSpec, names: frozenset[str]) -> bool:
@@ -49,13 +68,16 @@ def names_deletion(spec: ModelSpec, names: frozenset[str]) -> bool:
     )
 
 
-def visible_pipeline(spec: ModelSpec, stages: list[dict[str, Any]], visibility: Visibility) -> list[dict[str, Any]]:
+def visible_pipeline(
+    spec: ModelSpec, stages: list[dict[str, Any]], visibility: Visibility, *, is_scoped: bool = True
+) -> list[dict[str, Any]]:
     """Put what may be seen in front of a compiled pipeline."""
-    hidden = scope_filter(spec, visibility)
-    if not hidden:
-        return stages
     first: Mapping[str, Any] = stages[0] if stages else {}
     if visibility == "active" and names_deletion(spec, frozenset(first.get("$match", ()))):
+        hidden = default_scope_filter(spec) if is_scoped else {}
+    else:
+        hidden = hidden_filter(spec, visibility, is_scoped=is_scoped)
+    if not hidden:
         return stages
     if first.keys() & {"$documents", "$collStats", "$indexStats", "$currentOp", "$planCacheStats", "$changeStream"}:
         return stages

@@ -31,7 +31,7 @@ class MotorDriver(PyMongoDriver):
         return self.client.delegate.options
 
     async def _aggregate(self, target: Target, command: Aggregate, session: Any) -> Any:
-        return self._collection(target).aggregate_raw_batches(
+        return self._reading(target, command).aggregate_raw_batches(
             list(command.pipeline), **self._aggregate_arguments(command, session)
         )
 

@@ -11,7 +11,7 @@ import bson
 import pymongo
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import AsyncMongoClient, ReturnDocument
+from pymongo import AsyncMongoClient, ReadPreference, ReturnDocument
 from pymongo import errors as pymongo_errors
 from pymongo.errors import BulkWriteError, OperationFailure
 
@@ -49,6 +49,13 @@ RAW_OPTIONS: CodecOptions[RawBSONDocument] = CodecOptions(
     type_registry=WIRE_OPTIONS.type_registry,
 )
 _MISSING_NAMESPACE = 26
+_READ_PREFERENCES = {
+    "primary": ReadPreference.PRIMARY,
+    "primaryPreferred": ReadPreference.PRIMARY_PREFERRED,
+    "secondary": ReadPreference.SECONDARY,
+    "secondaryPreferred": ReadPreference.SECONDARY_PREFERRED,
+    "nearest": ReadPreference.NEAREST,
+}
 
 
 class PyMongoDriver:
@@ -183,6 +190,12 @@ class PyMongoDriver:
             self._collections[key] = collection
         return collection
 
+    def _reading(self, target: Target, command: Find | Aggregate | Count | Distinct) -> Any:
+        collection = self._collection(target)
+        if command.read_preference is None:
+            return collection
+        return collection.with_options(read_preference=_READ_PREFERENCES[command.read_preference])
+
     def _raw_collection(self, target: Target) -> Any:
         key = (target.database, target.collection)
         collection = self._raw_collections.get(key)
@@ -202,7 +215,7 @@ class PyMongoDriver:
             allow_disk_use=command.allow_disk_use,
             session=session,
         )
-        return self._collection(target).find_raw_batches(
+        return self._reading(target, command).find_raw_batches(
             command.filter, skip=command.skip, limit=command.limit, batch_size=command.batch_size, **options
         )
 
@@ -218,7 +231,7 @@ class PyMongoDriver:
         )
 
     async def _aggregate(self, target: Target, command: Aggregate, session: Any) -> Any:
-        return await self._collection(target).aggregate_raw_batches(
+        return await self._reading(target, command).aggregate_raw_batches(
             list(command.pipeline), **self._aggregate_arguments(command, session)
         )
 
@@ -297,14 +310,18 @@ class PyMongoDriver:
             comment=command.comment,
             session=session,
         )
-        return int(await self._collection(target).count_documents(command.filter, **options))
+        return int(await self._reading(target, command).count_documents(command.filter, **options))
 
     async def _estimated_count(self, target: Target, command: EstimatedCount, session: Any) -> int:
         return int(await self._collection(target).estimated_document_count(**_given(comment=command.comment)))
 
     async def _distinct(self, target: Target, command: Distinct, session: Any) -> list[Any]:
-        options = _given(collation=command.collation, comment=command.comment, session=session)
-        collection = self._collection(target).with_options(codec_options=CODEC_OPTIONS)
+        options = _given(
+            collation=command.collation,
+            comment=command.comment,
+            session=session,
+        )
+        collection = self._reading(target, command).with_options(codec_options=CODEC_OPTIONS)
         return list(await collection.distinct(command.key, command.filter, **options))
 
     async def _create_index(self, target: Target, command: CreateIndex, session: Any) -> str:

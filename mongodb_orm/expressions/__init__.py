@@ -2,6 +2,7 @@
 
 from .fields import FieldAccess, FieldPath, path_text
 from .nodes import EVERYTHING, And, Compare, Condition, Keywords, Not, Or, Path, Q, Raw, as_condition, join
+from .sources import From
 
 __all__ = [
     "EVERYTHING",
@@ -10,6 +11,7 @@ __all__ = [
     "Condition",
     "FieldAccess",
     "FieldPath",
+    "From",
     "Keywords",
     "Not",
     "Or",

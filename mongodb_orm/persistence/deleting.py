@@ -34,9 +34,7 @@ async def hard_delete(document: MappedModel) -> bool:
     Returns:
         Whether it was there.
     """
-    removed = await run(
-        type(document), Delete(filter={"_id": stored_id(document)}), database=database_of(document)
-    )
+    removed = await run(type(document), Delete(filter={"_id": stored_id(document)}), database=database_of(document))
     mark_deleted(document)
     return bool(removed)
 

@@ -1,5 +1,6 @@
 """Queries as values: immutable, chainable, awaitable, async iterable."""
 
+from .explaining import Explanation
 from .queryset import QuerySet
 
-__all__ = ["QuerySet"]
+__all__ = ["Explanation", "QuerySet"]

@@ -1,37 +1,36 @@
-"""The query: conditions, order and window as one frozen value, and the verbs that run it."""
+"""The query: what its results are, and the verbs that run it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast, overload
 
-from ..codec import codec_of, decode_all, decode_raw
-from ..commands import Count, Distinct, EstimatedCount, Find
-from ..compiler.filters import NOTHING, compile_filter
-from ..compiler.ordering import compile_sort
-from ..compiler.projections import compile_projection, row_names
-from ..compiler.scopes import Visibility, visible
+import pydantic
+
+from ..commands import Distinct, EstimatedCount, RunCommand
+from ..compiler.projections import field_path
 from ..exceptions import DocumentNotFoundError, InvalidValueError, MultipleDocumentsError
 from ..executor import run, stream
-from ..expressions import EVERYTHING, And, Condition, Not, join, path_text
+from ..expressions import path_text
 from ..persistence.deleting import delete_matching, hard_delete_matching
 from ..persistence.updating import update_matching
-from ..schema import MappedModel, resolve, spec_of
-from ..types import Document, Sort
+from ..schema import MappedModel, resolve, set_database, spec_of
+from ..types import Document
+from . import figures
+from .chain import Chain
+from .explaining import Explanation, explanation_of
+from .results import Objects, PartialObjects, RawRows, Results, Values, projected
+from .state import STREAM_BATCH
 
 M = TypeVar("M", bound=MappedModel)
 R = TypeVar("R")
-
-STREAM_BATCH = 1000
-"""Documents per batch of a streamed query; larger ones would hold nearly the whole result in memory."""
-
-_FIRST_BATCH = 101  # what the server sends first when nobody says otherwise
+S = TypeVar("S", bound=pydantic.BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class QuerySet(Generic[M, R]):
-    """A query on a model, whose results are `R`: objects of the model, or dicts when it is projected.
+class QuerySet(Chain[M], Generic[M, R]):
+    """A query on a model, whose results are `R`: objects of the model, or what a projection makes of them.
 
     Every method that narrows or orders gives a new query; nothing is sent before `await`, `async for` or a verb.
 
@@ -41,132 +40,103 @@ class QuerySet(Generic[M, R]):
         >>> async for user in adults: ...
     """
 
-    model: type[M]
-    condition: Condition = EVERYTHING
-    sort: Sort = ()
-    skipped: int = 0
-    limited: int = 0
-    projection: Mapping[str, Any] | None = None
-    visibility: Visibility = "active"
-    is_raw: bool = False
-    is_empty: bool = False
-    batch: int = 0
-    index_hint: str | None = None
-    note: Any = None
-    deadline_ms: int | None = None
-    javascript: bool = False
+    @overload
+    def project(self, projection: type[S]) -> QuerySet[M, S]: ...
 
-    def filter(self, *conditions: Any, **lookups: Any) -> Self:
-        """Narrow the query: all of the conditions must hold too.
+    @overload
+    def project(self, projection: Mapping[str, Any] | Sequence[Any]) -> QuerySet[M, Document]: ...
+
+    def project(self, projection: Any) -> QuerySet[M, Any]:
+        """Ask the server for some fields only.
 
         Args:
-            conditions: `Q` objects, expressions such as `User.f.age >= 18`, or raw query documents.
-            lookups: Keyword lookups, such as `age__gte=18`.
+            projection: A Pydantic model, whose instances the results are: each of its fields is the field of that
+                name, or what its `From` says. Or a mapping as MongoDB's (`{"id": 1, "email": 1}`), or field names:
+                the results are dicts under the model's names then.
+
+        Raises:
+            UnknownFieldError: When a field does not exist.
+
+        Example:
+            >>> class UserSummary(pydantic.BaseModel):
+            ...     id: int
+            ...     city: Annotated[str, From("address.city")]
+            >>> await User.filter(is_active=True).project(UserSummary)
         """
-        return self._narrowed(join(*conditions, **lookups))
+        return self._returning(projected(self.model, projection))
 
-    def exclude(self, *conditions: Any, **lookups: Any) -> Self:
-        """Narrow the query to documents for which the conditions do not all hold."""
-        return self._narrowed(Not(join(*conditions, **lookups)))
+    def only(self, *fields: Any) -> QuerySet[M, M]:
+        """Load these fields and the id only. Reading another one is an error, and saving never touches it."""
+        names = {self._own_field(field) for field in fields}
+        return self._partially(names)
 
-    def order_by(self, *order: Any) -> Self:
-        """Sort by fields, `"-name"` descending; replaces an earlier order, and without arguments removes it."""
-        return replace(self, sort=compile_sort(spec_of(self.model), order))
+    def defer(self, *fields: Any) -> QuerySet[M, M]:
+        """Load all fields but these; see `only`."""
+        return self._partially(set(spec_of(self.model).fields) - {self._own_field(field) for field in fields})
 
-    def sort_by(self, order: Any) -> Self:
-        """Sort by a mapping of fields to directions, or any other form that `filter(sort_by=...)` takes."""
-        return replace(self, sort=compile_sort(spec_of(self.model), order))
+    def values(self, *fields: Any) -> QuerySet[M, Document]:
+        """Return a dict of these fields for each document, of all fields when none is named.
 
-    def limit(self, count: int) -> Self:
-        """Take at most `count` documents; 0 takes all."""
-        return replace(self, limited=self._whole("limit", count))
+        Paths such as `"address.city"` keep their name; a field that a document lacks is None.
+        """
+        names = tuple(map(path_text, fields)) or tuple(spec_of(self.model).fields)
+        return self._valued(Values(self.model, names))
 
-    def skip(self, count: int) -> Self:
-        """Leave out the first `count` documents."""
-        return replace(self, skipped=self._whole("skip", count))
+    def values_list(self, *fields: Any, flat: bool = False) -> QuerySet[M, Any]:
+        """Return a tuple of these fields for each document.
 
-    def project(self, projection: Any) -> QuerySet[M, Document]:
-        """Ask the server for some fields only; results are dicts under the model's names."""
-        compiled = compile_projection(spec_of(self.model), projection)
-        return cast("QuerySet[M, Document]", replace(self, projection=compiled))
+        Args:
+            fields: The fields, all when none is named.
+            flat: Whether the values themselves are returned, of one field.
+        """
+        names = tuple(map(path_text, fields)) or tuple(spec_of(self.model).fields)
+        if flat and len(names) != 1:
+            raise InvalidValueError("flat=True takes exactly one field.", model=self.model.__name__)
+        return self._valued(Values(self.model, names, "flat" if flat else "tuple"))
 
     def raw(self) -> QuerySet[M, Document]:
         """Return plain dicts as they are stored, of the driver's own values (`Decimal128`), at the driver's speed."""
-        return cast("QuerySet[M, Document]", replace(self, is_raw=True))
-
-    def with_deleted(self) -> Self:
-        """Include documents that were deleted softly."""
-        return replace(self, visibility="all")
-
-    def only_deleted(self) -> Self:
-        """Take only documents that were deleted softly."""
-        return replace(self, visibility="deleted")
-
-    def batch_size(self, count: int) -> Self:
-        """Fetch `count` documents per trip."""
-        return replace(self, batch=self._whole("batch_size", count))
-
-    def hint(self, index: str) -> Self:
-        """Make the server use an index, by its name."""
-        return replace(self, index_hint=index)
-
-    def comment(self, text: Any) -> Self:
-        """Attach a comment that shows in the server's log and profiler."""
-        return replace(self, note=text)
-
-    def max_time(self, seconds: float) -> Self:
-        """Let the server give up after so many seconds."""
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
-            raise InvalidValueError(f"max_time is a number of seconds above 0, not {seconds!r}.", value=seconds)
-        return replace(self, deadline_ms=max(1, int(seconds * 1000)))
-
-    def allow_javascript(self) -> Self:
-        """Let `$where` and `$function` pass; never with input from outside."""
-        return replace(self, javascript=True)
-
-    def __getitem__(self, window: slice) -> Self:
-        """Take a slice, as of a list; negative bounds and steps are refused."""
-        if not isinstance(window, slice) or window.step not in (None, 1):
-            raise InvalidValueError("A query is sliced as query[start:stop].", value=window)
-        start = self._whole("skip", window.start or 0)
-        stop = None if window.stop is None else self._whole("limit", window.stop)
-        inner = None if stop is None else max(0, stop - start)
-        left = max(0, self.limited - start) if self.limited else None
-        limits = [count for count in (inner, left) if count is not None]
-        limit = min(limits) if limits else 0
-        is_empty = self.is_empty or (bool(limits) and limit == 0)
-        return replace(self, skipped=self.skipped + start, limited=limit, is_empty=is_empty)
+        return self._returning(RawRows(self.results.projection))
 
     def __await__(self) -> Generator[Any, None, list[R]]:
-        return self._all().__await__()
+        return self.to_list().__await__()
 
     async def __aiter__(self) -> AsyncIterator[R]:
-        command = self._find(batch_size=STREAM_BATCH)
-        if self.projection is None and not self.is_raw:
-            load_chunk = codec_of(self.model).load_chunk
-            async for chunk in stream(self.model, command):
-                for document in load_chunk(chunk):
-                    yield cast(R, document)
-        else:
-            async for chunk in stream(self.model, command):
-                for row in self._rows(chunk):
-                    yield cast(R, row)
-
-    async def _all(self) -> list[R]:
-        command = self._find()
-        results: list[Any] = []
-        convert: Any = self._rows if self.is_raw or self.projection is not None else codec_of(self.model).load_chunk
-        async for chunk in stream(self.model, command):
-            results += convert(chunk)
-        return results
+        read = self._reader()
+        async for chunk in stream(self.model, self.find_command(batch_size=STREAM_BATCH), database=self.database):
+            for result in read(chunk):
+                yield result
 
     async def to_list(self) -> list[R]:
         """Return all results, as `await query` does."""
-        return await self._all()
+        read = self._reader()
+        results: list[R] = []
+        async for chunk in stream(self.model, self.find_command(), database=self.database):
+            results += read(chunk)
+        return results
+
+    async def batches(self, size: int = STREAM_BATCH) -> AsyncIterator[list[R]]:
+        """Stream the results in lists of `size`, the last of which may be shorter.
+
+        Example:
+            >>> async for users in User.all().batches(1000):
+            ...     await send(users)
+        """
+        if self.whole_number("size", size) == 0:
+            raise InvalidValueError("A batch has at least one document.", field="size", value=size)
+        batch: list[R] = []
+        query = self if self.batch else replace(self, batch=size)
+        async for result in query:
+            batch.append(result)
+            if len(batch) == size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
 
     async def first(self) -> R | None:
         """Return the first result, or None."""
-        results = await self[:1]._all()
+        results = await self[:1].to_list()
         return results[0] if results else None
 
     async def one(self) -> R:
@@ -187,7 +157,7 @@ class QuerySet(Generic[M, R]):
         Raises:
             MultipleDocumentsError: When there are more.
         """
-        results = await self[:2]._all()
+        results = await self[:2].to_list()
         if len(results) > 1:
             raise MultipleDocumentsError(
                 f"More than one {self.model.__name__} matches.",
@@ -200,41 +170,112 @@ class QuerySet(Generic[M, R]):
         """Return the first result that fulfils the conditions too, or None."""
         return await self.filter(*conditions, **lookups).first()
 
+    async def last(self) -> R | None:
+        """Return the last result in the query's order, the highest id when it has none, or None."""
+        if self.skipped or self.limited or self.is_empty:
+            results = await self.to_list()
+            return results[-1] if results else None
+        order = self.sort or (("_id", 1),)
+        if any(direction not in (1, -1) for _, direction in order):
+            raise InvalidValueError("An order by score has no reverse.", hint="Use first() with another order.")
+        return await replace(self, sort=tuple((path, -direction) for path, direction in order)).first()
+
     async def count(self) -> int:
         """Return how many results there are, `skip` and `limit` respected."""
-        filter_ = self.filter_document()
-        if self.is_empty:
-            return 0
-        return await run(
-            self.model,
-            Count(
-                filter=filter_,
-                skip=self.skipped,
-                limit=self.limited,
-                hint=self.index_hint,
-                comment=self.note,
-                max_time_ms=self.deadline_ms,
-            ),
-        )
+        command = self.count_command()
+        return 0 if self.is_empty else await run(self.model, command, database=self.database)
 
     async def estimated_count(self) -> int:
-        """Return the collection's size from its metadata: fast, and blind to conditions and soft deletion."""
-        return await run(self.model, EstimatedCount())
+        """Return the collection's size from its metadata: fast, and blind to conditions, scopes and soft deletion."""
+        return await run(self.model, EstimatedCount(), database=self.database)
 
     async def exists(self) -> bool:
         """Return whether there is any result."""
-        command = replace(self, projection={"_id": 1}, is_raw=True, sort=())[:1]._find()
-        async for _ in stream(self.model, command):
-            return True
-        return False
+        return bool(await replace(self, kind=RawRows({"_id": 1}), sort=())[:1].to_list())
 
     async def distinct(self, field: Any) -> list[Any]:
         """Return the distinct values of a field, in no particular order; of a list field, those of its elements."""
-        name = path_text(field)
         spec = spec_of(self.model)
-        path = (name,) if name in spec.fields else tuple(name.replace("__", ".").split("."))
-        key = resolve(spec, path).stored
-        return await run(self.model, Distinct(key=key, filter=self.filter_document()))
+        key = resolve(spec, field_path(spec, path_text(field))).stored
+        self.refuse_window("distinct")
+        command = Distinct(
+            key=key,
+            filter=self.filter_document(),
+            collation=self.rules,
+            comment=self.note,
+            read_preference=self.read_from,
+        )
+        return await run(self.model, command, database=self.database)
+
+    async def in_bulk(self, values: Iterable[Any], *, field: Any = None) -> dict[Any, R]:
+        """Return the results by their id, or by another field, for those of `values` that exist.
+
+        Args:
+            values: Ids, or values of `field`; any number of them.
+            field: A field whose values are unique; the id unless given.
+
+        Example:
+            >>> users = await User.all().in_bulk([1, 2, 3])
+            >>> users[1].username
+        """
+        return await figures.in_bulk(self, values, path_text(field) if field is not None else None)
+
+    async def sum(self, field: Any) -> Any:
+        """Return the sum of a field over the results; 0 when there are none."""
+        return await figures.figure(self, "$sum", path_text(field))
+
+    async def avg(self, field: Any) -> Any:
+        """Return the average of a field over the results; None when there are none."""
+        return await figures.figure(self, "$avg", path_text(field))
+
+    async def min(self, field: Any) -> Any:
+        """Return the least value of a field among the results; None when there are none."""
+        return await figures.figure(self, "$min", path_text(field))
+
+    async def max(self, field: Any) -> Any:
+        """Return the greatest value of a field among the results; None when there are none."""
+        return await figures.figure(self, "$max", path_text(field))
+
+    async def sample(self, count: int) -> list[R]:
+        """Return `count` results chosen at random, all of them when there are fewer; none comes twice."""
+        if self.whole_number("count", count) == 0 or self.is_empty:
+            return []
+        projection = self.results.projection
+        stages: list[dict[str, Any]] = [{"$sample": {"size": count}}]
+        if projection:
+            stages.append({"$project": dict(projection)})
+        read = self._reader()
+        results: list[R] = []
+        async for chunk in stream(self.model, self.aggregate_command(*stages), database=self.database):
+            results += read(chunk)
+        return results
+
+    async def explain(self) -> Explanation:
+        """Run the query on the server for its figures, and say which index serves it, or that none does.
+
+        Example:
+            >>> print(await User.filter(email="ann@example.com").explain())
+            Served by the index email_1 on email (1). 1 key and 1 document read for 1 result. It took 0 ms.
+        """
+        command = self.find_command()
+        find: dict[str, Any] = {
+            "find": spec_of(self.model).collection,
+            "filter": command.filter,
+            "projection": command.projection,
+            "sort": dict(command.sort) or None,
+            "skip": command.skip or None,
+            "limit": command.limit or None,
+            "hint": command.hint,
+            "collation": command.collation,
+            "allowDiskUse": command.allow_disk_use,
+        }
+        given = {name: value for name, value in find.items() if value is not None}
+        answer = await run(
+            self.model,
+            RunCommand(command={"explain": given, "verbosity": "executionStats"}),
+            database=self.database,
+        )
+        return explanation_of(answer)
 
     async def update(self, operators: Mapping[str, Any] | None = None, /, **values: Any) -> int:
         """Update every matching document without loading it; hooks of instances do not run.
@@ -246,65 +287,61 @@ class QuerySet(Generic[M, R]):
         Returns:
             How many documents matched.
         """
-        self._refuse_window("update")
+        self.refuse_window("update")
         return await update_matching(
-            self.model, self.filter_document(), operators, values, allow_javascript=self.javascript
+            self.model,
+            self.filter_document(),
+            operators,
+            values,
+            allow_javascript=self.javascript,
+            **self.write_options(),
         )
 
     async def delete(self) -> int:
         """Delete every matching document, softly when the model says so; return how many."""
-        self._refuse_window("delete")
-        return await delete_matching(self.model, self.filter_document())
+        self.refuse_window("delete")
+        return await delete_matching(self.model, self.filter_document(), **self.write_options())
 
     async def hard_delete(self) -> int:
         """Remove every matching document, whatever the model's policy; return how many."""
-        self._refuse_window("hard_delete")
-        return await hard_delete_matching(self.model, self.filter_document())
+        self.refuse_window("hard_delete")
+        return await hard_delete_matching(self.model, self.filter_document(), **self.write_options())
 
-    def filter_document(self) -> dict[str, Any]:
-        """Return the query document as it is sent."""
-        spec = spec_of(self.model)
-        compiled = compile_filter(spec, self.condition, allow_javascript=self.javascript)
-        return visible(spec, compiled, self.visibility)
+    def _returning(self, kind: Results) -> QuerySet[M, Any]:
+        return cast("QuerySet[M, Any]", replace(self, kind=kind))
 
-    def _find(self, *, batch_size: int = 0) -> Find:
-        if _FIRST_BATCH < self.limited <= STREAM_BATCH:
-            batch_size = self.limited
-        return Find(
-            filter=dict(NOTHING) if self.is_empty else self.filter_document(),
-            projection=self.projection,
-            sort=self.sort,
-            skip=self.skipped,
-            limit=self.limited,
-            batch_size=self.batch or batch_size,
-            hint=self.index_hint,
-            comment=self.note,
-            max_time_ms=self.deadline_ms,
-        )
+    def _valued(self, values: Values) -> QuerySet[M, Any]:
+        _ = values.projection  # a misspelt field is an error here, not when the query is sent
+        return self._returning(values)
 
-    def _rows(self, chunk: bytes) -> list[Document]:
-        if self.is_raw:
-            return decode_raw(chunk)
-        rename = row_names(spec_of(self.model))
-        return [rename(row) for row in decode_all(chunk)]
+    def _partially(self, names: set[str]) -> QuerySet[M, M]:
+        wanted = frozenset(names) | {spec_of(self.model).id_field}
+        if wanted == spec_of(self.model).fields.keys():
+            return self._returning(Objects(self.model))
+        return self._returning(PartialObjects(self.model, wanted))
 
-    def _narrowed(self, condition: Condition) -> Self:
-        if self.skipped or self.limited:
+    def _own_field(self, field: Any) -> str:
+        spec, name = spec_of(self.model), path_text(field)
+        if name not in spec.fields:
+            resolve(spec, field_path(spec, name))
             raise InvalidValueError(
-                "A query cannot be narrowed after limit, skip or a slice.", hint="Filter first, then slice."
+                f"{name!r} lies inside a field; an object is loaded by whole fields.",
+                hint="Name the whole field, or use values() or project().",
+                model=spec.name,
+                field=name,
             )
-        return replace(self, condition=condition if self.condition is EVERYTHING else And((self.condition, condition)))
+        return name
 
-    def _refuse_window(self, verb: str) -> None:
-        if self.skipped or self.limited or self.is_empty:
-            raise InvalidValueError(f"{verb} works on everything that matches; MongoDB has no limit or skip for it.")
+    def _reader(self) -> Any:
+        read = self.results.reader()
+        database = self.database
+        if database is None or not isinstance(self.results, Objects | PartialObjects):
+            return read
 
-    def _whole(self, option: str, count: Any) -> int:
-        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**63:
-            raise InvalidValueError(
-                f"{option} is a whole number from 0, not {count!r}.",
-                model=self.model.__name__,
-                field=option,
-                value=count,
-            )
-        return count
+        def read_elsewhere(chunk: bytes) -> list[Any]:
+            documents = read(chunk)
+            for document in documents:
+                set_database(document, database)
+            return documents
+
+        return read_elsewhere

@@ -16,7 +16,7 @@ from .mapped import (
     spec_of,
 )
 from .registry import model_for, remember
-from .settings import ModelConfig
+from .settings import LoadValidation, ModelConfig
 from .shapes import ANY, Shape, shape_of
 from .spec import FieldSpec, ModelSpec, Resolved, fields_of, member_names, resolve, step, stored_name
 
@@ -25,6 +25,7 @@ __all__ = [
     "FieldSpec",
     "IndexSpec",
     "Indexed",
+    "LoadValidation",
     "MappedModel",
     "ModelConfig",
     "ModelSpec",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
 from ..exceptions import ConfigurationError
+from ..expressions import Condition
 from .naming import collection_name
 
 LoadValidation = Literal["full", "standard", "types"]
@@ -34,6 +35,9 @@ class ModelConfig:
         validation_on_load: What is checked when a stored document is read: `"standard"` checks all but formats
             that were proved on writing and are expensive to prove again (`EmailStr`), `"full"` checks everything,
             `"types"` only types: neither constraints nor validators.
+        default_scope: A condition that every query of the model obeys, or a function that returns one; `unscoped()`
+            leaves it out.
+        scopes: Conditions by name, or functions that return one, for `scope(name)`.
     """
 
     collection_name: str = ""
@@ -47,9 +51,11 @@ class ModelConfig:
     mongo_uri: str | None = None
     database_name: str | None = None
     validation_on_load: LoadValidation = "standard"
+    default_scope: Any = None
+    scopes: Mapping[str, Any] = field(default_factory=dict)
 
 
-_NAMES = tuple(field.name for field in fields(ModelConfig))
+_NAMES = tuple(setting.name for setting in fields(ModelConfig))
 
 
 def settings_of(model: type) -> ModelConfig:
@@ -65,7 +71,7 @@ def settings_of(model: type) -> ModelConfig:
         if meta is None:
             continue
         own = {
-            name: value
+            name: value.__func__ if isinstance(value, staticmethod) else value
             for layer in reversed(meta.__mro__[:-1])
             for name, value in vars(layer).items()
             if not name.startswith("__") and not (name in _OWN_ONLY and layer in inherited - {meta})
@@ -103,8 +109,18 @@ def _problem(name: str, value: Any) -> str:
         return "must be True or False"
     if name == "indexes" and (isinstance(value, str | Mapping) or not isinstance(value, Sequence)):
         return "must be a list of index declarations"
+    if name == "default_scope" and not (value is None or callable(value) or _is_condition(value)):
+        return "must be a condition, or a function that returns one"
+    if name == "scopes" and not (
+        isinstance(value, Mapping) and all(callable(scope) or _is_condition(scope) for scope in value.values())
+    ):
+        return "must be a mapping of names to conditions, or to functions that return one"
     if name == "id_factory" and value is not None and not callable(value):
         return "must be callable"
     if name == "validation_on_load" and value not in get_args(LoadValidation):
         return f"must be one of {', '.join(get_args(LoadValidation))}"
     return ""
+
+
+def _is_condition(value: Any) -> bool:
+    return isinstance(value, Condition | Mapping)

@@ -1,0 +1,98 @@
+"""Figures over the results of a query, and results by key."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import timedelta
+from typing import Any, Literal, Protocol, Self, TypeVar
+
+from ..codec import decode
+from ..compiler.projections import field_path
+from ..exceptions import InvalidValueError
+from ..executor import stream
+from ..expressions import Compare
+from ..schema import MappedModel, Resolved, resolve, spec_of
+from .results import convert_stored
+from .state import QueryState
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+Operator = Literal["$sum", "$avg", "$min", "$max"]
+
+
+class Streamed(Protocol[R_co]):
+    """A query whose results can be narrowed and streamed."""
+
+    @property
+    def model(self) -> type[MappedModel]:
+        """The model."""
+        ...
+
+    def filter(self, *conditions: Any, **lookups: Any) -> Self:
+        """Narrow the query."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[R_co]: ...
+
+
+_BULK = 1000
+"""Values in one `$in`: few enough for a command of any kind of value."""
+
+
+async def figure(query: QueryState[Any], operator: Operator, field: str) -> Any:
+    """Return a figure of a field over the results, as a value of the field's type where it has one.
+
+    Raises:
+        InvalidValueError: When the field is a list, of which MongoDB makes no figure.
+    """
+    spec = spec_of(query.model)
+    target = resolve(spec, field_path(spec, field))
+    if target.shape.kind in ("array", "model", "mapping"):
+        raise InvalidValueError(
+            f"{spec.name}.{field} is no single value, so there is no figure of it.",
+            hint="Unwind it in an aggregation.",
+            model=spec.name,
+            field=field,
+        )
+    group = {"$group": {"_id": None, "value": {operator: f"${target.stored}"}}}
+    async for chunk in stream(query.model, query.aggregate_command(group), database=query.database):
+        return _as_field(target, operator, decode(chunk)["value"])
+    return _as_field(target, operator, 0) if operator == "$sum" else None
+
+
+def _as_field(target: Resolved, operator: Operator, value: Any) -> Any:
+    if value is None:
+        return None
+    if target.shape.annotation is timedelta:
+        return timedelta(microseconds=round(value))
+    return convert_stored(target.shape)(value) if operator in ("$min", "$max") else value
+
+
+async def in_bulk(query: Streamed[R], values: Iterable[Any], field: str | None) -> dict[Any, R]:
+    """Return the results by the value of a field."""
+    spec = spec_of(query.model)
+    name = field or spec.id_field
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InvalidValueError("in_bulk takes a list of values.", model=spec.name, field=name, value=values)
+    wanted = list(values)
+    path = field_path(spec, name)
+    found: dict[Any, R] = {}
+    for start in range(0, len(wanted), _BULK):
+        chunk = wanted[start : start + _BULK]
+        async for result in query.filter(Compare(path, "in", chunk)):
+            found[_value_of(result, path)] = result
+    return found
+
+
+def _value_of(result: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        try:
+            result = result[part] if isinstance(result, dict) else getattr(result, part)
+        except (KeyError, AttributeError) as error:
+            raise InvalidValueError(
+                f"The results lack {'.'.join(path)!r}, by which they are to be found.",
+                hint="Ask for that field too.",
+                field=".".join(path),
+            ) from error
+    return result

@@ -1,0 +1,186 @@
+"""A query as a frozen value, and the commands that it compiles to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Self, TypeVar
+
+from ..commands import Aggregate, Count, Find
+from ..compiler.filters import NOTHING, compile_filter
+from ..compiler.scopes import Visibility, visible
+from ..compiler.shell import aggregate_text, find_text
+from ..exceptions import InvalidValueError
+from ..expressions import EVERYTHING, And, Condition
+from ..schema import MappedModel, spec_of
+from ..types import Sort
+from .results import Objects, Results
+
+M = TypeVar("M", bound=MappedModel)
+
+STREAM_BATCH = 1000
+"""Documents per batch of a streamed query; larger ones would hold nearly the whole result in memory."""
+
+_FIRST_BATCH = 101  # what the server sends first when nobody says otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class QueryState(Generic[M]):
+    """What a query says: a model, conditions, an order, a window, the kind of result and options."""
+
+    model: type[M]
+    condition: Condition = EVERYTHING
+    sort: Sort = ()
+    skipped: int = 0
+    limited: int = 0
+    kind: Results | None = None
+    visibility: Visibility = "active"
+    is_scoped: bool = True
+    is_empty: bool = False
+    batch: int = 0
+    index_hint: str | None = None
+    note: Any = None
+    deadline_ms: int | None = None
+    rules: Mapping[str, Any] | None = None
+    read_from: str | None = None
+    database: str | None = None
+    disk_use: bool | None = None
+    javascript: bool = False
+
+    @property
+    def results(self) -> Results:
+        """The kind of result: whole objects unless something else was asked for."""
+        return self.kind or Objects(self.model)
+
+    def filter_document(self) -> dict[str, Any]:
+        """Return the query document as it is sent."""
+        spec = spec_of(self.model)
+        compiled = compile_filter(spec, self.condition, allow_javascript=self.javascript)
+        return visible(spec, compiled, self.visibility, is_scoped=self.is_scoped)
+
+    def stages(self) -> list[dict[str, Any]]:
+        """Return the query as the first stages of a pipeline, under stored names."""
+        stages: list[dict[str, Any]] = []
+        filter_ = dict(NOTHING) if self.is_empty else self.filter_document()
+        if filter_:
+            stages.append({"$match": filter_})
+        if self.sort:
+            stages.append({"$sort": dict(self.sort)})
+        if self.skipped:
+            stages.append({"$skip": self.skipped})
+        if self.limited:
+            stages.append({"$limit": self.limited})
+        return stages
+
+    def mql(self) -> str:
+        """Return the command as one would type it in mongosh.
+
+        Example:
+            >>> print(User.filter(age__gte=18).order_by("-id").limit(5).mql())
+            db.user.find({age: {$gte: 18}}).sort({_id: -1}).limit(5)
+        """
+        command = self.find_command()
+        steps = {
+            "sort": dict(command.sort),
+            "skip": command.skip,
+            "limit": command.limit,
+            "hint": command.hint,
+            "collation": command.collation,
+            "maxTimeMS": command.max_time_ms,
+            "comment": command.comment,
+            "readPref": command.read_preference,
+            "allowDiskUse": command.allow_disk_use,
+        }
+        given = {name: value for name, value in steps.items() if value}
+        return find_text(spec_of(self.model).collection, command.filter, command.projection, given)
+
+    def find_command(self, *, batch_size: int = 0) -> Find:
+        """Return the command that reads the results."""
+        if _FIRST_BATCH < self.limited <= STREAM_BATCH:
+            batch_size = self.limited
+        return Find(
+            filter=dict(NOTHING) if self.is_empty else self.filter_document(),
+            projection=None if self.kind is None else self.kind.projection,
+            sort=self.sort,
+            skip=self.skipped,
+            limit=self.limited,
+            batch_size=self.batch or batch_size,
+            hint=self.index_hint,
+            comment=self.note,
+            max_time_ms=self.deadline_ms,
+            collation=self.rules,
+            read_preference=self.read_from,
+            allow_disk_use=self.disk_use,
+        )
+
+    def count_command(self) -> Count:
+        """Return the command that counts the results, the window respected."""
+        return Count(
+            filter=dict(NOTHING) if self.is_empty else self.filter_document(),
+            skip=self.skipped,
+            limit=self.limited,
+            hint=self.index_hint,
+            comment=self.note,
+            max_time_ms=self.deadline_ms,
+            collation=self.rules,
+            read_preference=self.read_from,
+        )
+
+    def aggregate_command(self, *stages: Mapping[str, Any]) -> Aggregate:
+        """Return the command that runs further stages on the results, under stored names."""
+        return Aggregate(
+            pipeline=[*self.stages(), *stages],
+            hint=self.index_hint,
+            comment=self.note,
+            max_time_ms=self.deadline_ms,
+            collation=self.rules,
+            read_preference=self.read_from,
+            allow_disk_use=self.disk_use,
+        )
+
+    def write_options(self) -> dict[str, Any]:
+        """Return the options that an update or a delete by query takes over."""
+        return {
+            "database": self.database,
+            "hint": self.index_hint,
+            "collation": self.rules,
+            "comment": self.note,
+            "max_time_ms": self.deadline_ms,
+        }
+
+    def narrowed(self, condition: Condition) -> Self:
+        """Return the query with one more condition."""
+        if self.skipped or self.limited:
+            raise InvalidValueError(
+                "A query cannot be narrowed after limit, skip or a slice.", hint="Filter first, then slice."
+            )
+        return replace(self, condition=condition if self.condition is EVERYTHING else And((self.condition, condition)))
+
+    def refuse_window(self, verb: str) -> None:
+        """Raise when the query has a limit or a skip, which the verb has not.
+
+        Raises:
+            InvalidValueError: When it has.
+        """
+        if self.skipped or self.limited or self.is_empty:
+            raise InvalidValueError(f"{verb} works on everything that matches; MongoDB has no limit or skip for it.")
+
+    def whole_number(self, option: str, count: Any) -> int:
+        """Return a count that a caller gave, proved.
+
+        Raises:
+            InvalidValueError: When it is no whole number from 0.
+        """
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**63:
+            raise InvalidValueError(
+                f"{option} is a whole number from 0, not {count!r}.",
+                model=self.model.__name__,
+                field=option,
+                value=count,
+            )
+        return count
+
+
+def pipeline_text(query: QueryState[Any], *stages: Mapping[str, Any]) -> str:
+    """Return the query with further stages as an aggregation in mongosh."""
+    return aggregate_text(spec_of(query.model).collection, [*query.stages(), *stages])

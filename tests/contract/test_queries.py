@@ -1,0 +1,532 @@
+"""The query object: kinds of results, verbs, options and scopes."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any
+
+import pydantic
+import pytest
+from pydantic import Field, computed_field, model_validator
+
+from mongodb_orm import (
+    BaseModel,
+    CorruptDocumentError,
+    From,
+    InvalidValueError,
+    NotSupportedError,
+    Q,
+    QueryError,
+    SoftDeleteMixin,
+    UnknownFieldError,
+    UnloadedFieldError,
+)
+
+
+class Color(Enum):
+    RED = "r"
+    BLUE = "b"
+
+
+class Address(pydantic.BaseModel):
+    street: str = Field(alias="st")
+    city: str
+
+
+class Line(pydantic.BaseModel):
+    sku: str
+    price: Decimal
+
+
+class Person(BaseModel):
+    name: str = Field(min_length=2)
+    age: int | None = Field(default=None, alias="years", ge=0)
+    color: Color = Color.RED
+    born: date | None = None
+    worked: timedelta = timedelta()
+    balance: Decimal = Decimal(0)
+    address: Address | None = None
+    lines: list[Line] = Field(default_factory=list)
+    tags: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def must_know_its_name(self) -> Person:
+        assert self.name
+        return self
+
+
+class Post(BaseModel, SoftDeleteMixin):
+    class Meta:
+        default_scope = Q(tenant="a")
+        scopes = {"published": Q(status="published"), "by": lambda author: Q(author=author)}
+
+    tenant: str = "a"
+    status: str = "draft"
+    author: int = 0
+
+
+@pytest.fixture
+async def people(register_any: Any) -> list[Person]:
+    await register_any(Person)
+    return await Person.bulk_create(
+        [
+            {
+                "name": "Ann",
+                "age": 31,
+                "born": date(1990, 1, 2),
+                "worked": timedelta(hours=2),
+                "balance": Decimal("1.50"),
+                "address": Address(st="Main 1", city="Oslo"),
+                "lines": [{"sku": "a", "price": "2.50"}, {"sku": "b", "price": "1"}],
+                "tags": ["x", "y"],
+            },
+            {"name": "Bob", "age": 17, "color": Color.BLUE, "worked": timedelta(hours=1)},
+            {"name": "Cecil"},
+        ]
+    )
+
+
+# -- a part of an object ------------------------------------------------------------------------------------------
+
+
+async def test_only_loads_what_it_names_and_the_id(people: list[Person]) -> None:
+    ann = (await Person.all().only("name", Person.f.color).order_by("id"))[0]
+    assert (ann.id, ann.name, ann.color) == (people[0].id, "Ann", Color.RED)
+    assert ann.get_deferred_fields() == set(Person.model_fields) - {"id", "name", "color"}
+    with pytest.raises(UnloadedFieldError, match=r"Person\.age was not loaded") as caught:
+        _ = ann.age
+    assert caught.value.field == "age"
+    assert not hasattr(ann, "age")
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = ann.nonsense  # type: ignore[attr-defined]
+    assert ann.model_dump() == {"id": ann.id, "name": "Ann", "color": Color.RED}
+
+
+async def test_saving_a_part_never_touches_the_rest(people: list[Person]) -> None:
+    ann = await Person.filter(name="Ann").only("name").one()
+    ann.name = "Anne"
+    await ann.save()
+    stored = await Person.get(name="Anne")
+    assert stored is not None
+    assert stored.model_dump(exclude={"name", "updated_at"}) == people[0].model_dump(exclude={"name", "updated_at"})
+    assert stored.updated_at > people[0].updated_at
+
+
+async def test_a_field_that_was_not_loaded_can_be_set(people: list[Person]) -> None:
+    bob = await Person.filter(name="Bob").defer("age", "worked").one()
+    bob.age = 18
+    await bob.save()
+    again = await Person.get_by_id(bob.id)
+    assert again is not None
+    assert (again.age, again.worked) == (18, timedelta(hours=1))
+
+
+async def test_a_part_is_completed_by_a_refresh(people: list[Person]) -> None:
+    ann = await Person.filter(name="Ann").only("name").one()
+    await ann.refresh_from_db()
+    assert ann == people[0]
+    assert not ann.get_deferred_fields()
+
+
+async def test_a_bad_value_in_a_part_is_refused(people: list[Person]) -> None:
+    ann = await Person.filter(name="Ann").only("name").one()
+    ann.name = "A"
+    with pytest.raises(pydantic.ValidationError):
+        await ann.save()
+
+
+async def test_a_part_survives_copying_and_pickling(people: list[Person]) -> None:
+    ann = await Person.filter(name="Ann").only("name").one()
+    for twin in (copy.copy(ann), copy.deepcopy(ann), pickle.loads(pickle.dumps(ann))):
+        assert twin.get_deferred_fields() == ann.get_deferred_fields()
+        twin.name = "Anna"
+        await twin.save()
+
+
+async def test_only_refuses_paths_and_unknown_fields(people: list[Person]) -> None:
+    with pytest.raises(UnknownFieldError, match="name"):
+        Person.all().only("nam")
+    with pytest.raises(InvalidValueError, match="whole field"):
+        Person.all().only("address.city")
+
+
+# -- values -------------------------------------------------------------------------------------------------------
+
+
+async def test_values_are_python_types_under_the_names_asked_for(people: list[Person]) -> None:
+    rows = await Person.all().order_by("id").values("name", "age", "color", "born", "worked", "address.city")
+    assert rows[0] == {
+        "name": "Ann",
+        "age": 31,
+        "color": Color.RED,
+        "born": date(1990, 1, 2),
+        "worked": timedelta(hours=2),
+        "address.city": "Oslo",
+    }
+    assert rows[2]["age"] is None
+    assert rows[2]["address.city"] is None
+
+
+async def test_values_list(people: list[Person]) -> None:
+    query = Person.all().order_by("id")
+    assert await query.values_list("id", "name") == [(p.id, p.name) for p in people]
+    assert await query.values_list("color", flat=True) == [Color.RED, Color.BLUE, Color.RED]
+    assert await query.values_list("lines.price", flat=True) == [[Decimal("2.50"), Decimal(1)], [], []]
+    assert await query.values_list("lines__0__sku", flat=True) == ["a", None, None]
+    assert await query.values_list("lines", "lines.sku") == [(people[0].lines, ["a", "b"]), ([], []), ([], [])]
+    with pytest.raises(InvalidValueError, match="exactly one"):
+        query.values_list("id", "name", flat=True)
+    with pytest.raises(UnknownFieldError):
+        query.values("nam")
+
+
+async def test_values_without_names_are_all_fields(people: list[Person]) -> None:
+    (row,) = await Person.filter(name="Ann").values()
+    assert row == dict(people[0])
+
+
+# -- summaries ----------------------------------------------------------------------------------------------------
+
+
+class CitySummary(pydantic.BaseModel):
+    city: str
+
+
+class PersonSummary(pydantic.BaseModel):
+    id: int
+    name: str
+    years: int | None = None
+    worked: timedelta
+    address: CitySummary | None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def title(self) -> str:
+        return f"{self.name} ({self.id})"
+
+
+class Flat(pydantic.BaseModel):
+    city: Annotated[str | None, From("address.city")] = None
+    skus: Annotated[list[str], From(Person.f.lines.sku)]
+    tag_count: Annotated[int, From({"$size": "$tags"})]
+    years: Annotated[int | None, From({"$add": ["$age", 1]})]
+
+
+class RenamedLine(pydantic.BaseModel):
+    article: Annotated[str, From("sku")]
+
+
+class Nested(pydantic.BaseModel):
+    lines: list[RenamedLine]
+
+
+async def test_a_pydantic_model_is_a_projection(people: list[Person]) -> None:
+    ann, bob, _ = await Person.all().order_by("id").project(PersonSummary)
+    assert type(ann) is PersonSummary
+    assert ann.model_dump() == {
+        "id": people[0].id,
+        "name": "Ann",
+        "years": 31,
+        "worked": timedelta(hours=2),
+        "address": {"city": "Oslo"},
+        "title": f"Ann ({people[0].id})",
+    }
+    assert bob.address is None
+
+
+async def test_exactly_the_fields_of_the_summary_are_asked_for(people: list[Person]) -> None:
+    assert Person.all().project(PersonSummary).find_command().projection == {
+        "_id": 1, "name": 1, "years": 1, "worked": 1, "address.city": 1,
+    }  # fmt: skip
+
+
+async def test_a_summary_computes_on_the_server(register: Any, config: Any) -> None:
+    await register(Person)
+    await Person.create(
+        name="Ann",
+        age=31,
+        address=Address(st="Main 1", city="Oslo"),
+        lines=[Line(sku="a", price=Decimal(1))],
+        tags=["x"],
+    )
+    (row,) = await Person.all().project(Flat)
+    assert row == Flat(city="Oslo", skus=["a"], tag_count=1, years=32)
+    (nested,) = await Person.all().project(Nested)
+    assert nested.lines == [RenamedLine(article="a")]
+
+
+async def test_a_summary_asks_only_for_what_exists(people: list[Person]) -> None:
+    class Wrong(pydantic.BaseModel):
+        nam: str
+
+    class WrongInside(pydantic.BaseModel):
+        class Inner(pydantic.BaseModel):
+            cty: str
+
+        address: Inner
+
+    class WrongSource(pydantic.BaseModel):
+        town: Annotated[str, From("address.town")]
+
+    for wrong, name in ((Wrong, "nam"), (WrongInside, "cty"), (WrongSource, "town")):
+        with pytest.raises(UnknownFieldError, match=name):
+            Person.all().project(wrong)
+    with pytest.raises(InvalidValueError, match="its own collection"):
+        Person.all().project(Post)
+
+
+async def test_a_stored_value_that_does_not_fit_the_summary_is_an_error(people: list[Person]) -> None:
+    class Strict(pydantic.BaseModel):
+        name: int
+
+    with pytest.raises(CorruptDocumentError, match="Strict"):
+        await Person.all().project(Strict)
+
+
+async def test_a_summary_served_by_an_index_alone(register: Any) -> None:
+    await register(Person)
+    await Person.create_compound_index({"name": 1, "age": 1})
+    await Person.bulk_create([{"name": f"p{n}", "age": n} for n in range(20)])
+
+    class NameAndAge(pydantic.BaseModel):
+        name: str
+        age: int
+
+    plan = await Person.filter(name="p3").project(NameAndAge).explain()
+    assert plan.is_covered
+    assert (plan.documents_examined, plan.keys_examined, plan.returned) == (0, 1, 1)
+    assert (await Person.filter(name="p3").values("name", "age").explain()).is_covered
+
+
+# -- verbs --------------------------------------------------------------------------------------------------------
+
+
+async def test_first_and_last(people: list[Person]) -> None:
+    query = Person.all().order_by("name")
+    assert await query.first() == people[0]
+    assert await query.last() == people[2]
+    assert await Person.all().last() == people[2]
+    assert await query[:2].last() == people[1]
+    assert await Person.filter(name="nobody").last() is None
+
+
+async def test_in_bulk(people: list[Person]) -> None:
+    ids = [p.id for p in people]
+    assert await Person.all().in_bulk([*ids, 10**6]) == dict(zip(ids, people, strict=True))
+    assert await Person.all().in_bulk([]) == {}
+    by_name = await Person.all().in_bulk(["Bob", "nobody"], field="name")
+    assert by_name == {"Bob": people[1]}
+    assert set(await Person.all().values("id", "name").in_bulk(ids)) == set(ids)
+    with pytest.raises(InvalidValueError, match="lack"):
+        await Person.all().values("name").in_bulk(ids)
+    with pytest.raises(InvalidValueError):
+        await Person.all().in_bulk("abc")
+
+
+async def test_figures(people: list[Person]) -> None:
+    query = Person.all()
+    assert await query.sum("age") == 48
+    assert await query.avg(Person.f.age) == 24
+    assert (await query.min("age"), await query.max("age")) == (17, 31)
+    assert (await query.min("born"), await query.max("worked")) == (date(1990, 1, 2), timedelta(hours=2))
+    assert await query.sum("worked") == timedelta(hours=3)
+    assert await query.order_by("-age")[:1].sum("age") == 31
+    nobody = Person.filter(name="nobody")
+    assert (await nobody.sum("age"), await nobody.avg("age"), await nobody.min("age")) == (0, None, None)
+    assert await nobody.sum("worked") == timedelta(0)
+    for field in ("tags", "address"):
+        with pytest.raises(InvalidValueError, match="no single value"):
+            await query.sum(field)
+
+
+async def test_the_sum_of_decimals_is_exact(register: Any) -> None:
+    await register(Person)
+    await Person.bulk_create([{"name": "xx", "balance": Decimal("0.1")} for _ in range(3)])
+    assert await Person.all().sum("balance") == Decimal("0.3")
+    assert await Person.all().max("balance") == Decimal("0.1")
+
+
+async def test_sample(people: list[Person]) -> None:
+    found = await Person.all().sample(2)
+    assert len({p.id for p in found}) == 2
+    assert all(p in people for p in found)
+    assert len(await Person.all().sample(10)) == 3
+    assert await Person.all().sample(0) == []
+    assert await Person.filter(name="Bob").values_list("name", flat=True).sample(5) == ["Bob"]
+
+
+async def test_batches(people: list[Person]) -> None:
+    sizes = [len(batch) async for batch in Person.all().batches(2)]
+    assert sizes == [2, 1]
+    assert [batch async for batch in Person.filter(name="nobody").batches(2)] == []
+    with pytest.raises(InvalidValueError):
+        _ = [batch async for batch in Person.all().batches(0)]
+
+
+async def test_raw_rows_are_what_is_stored(people: list[Person]) -> None:
+    row = (await Person.filter(name="Ann").raw())[0]
+    assert row["_id"] == people[0].id
+    assert row["years"] == 31
+    assert row["worked"] == 2 * 3600 * 10**6
+    assert row["created_at"] == people[0].created_at
+    assert row["created_at"].tzinfo is not None
+
+
+# -- what the server is told --------------------------------------------------------------------------------------
+
+
+def test_mql_is_what_one_would_type() -> None:
+    query = Person.filter(age__gte=18, name="O'Neil").exclude(color=Color.BLUE).order_by("-age", "id").skip(5).limit(10)
+    assert query.mql() == (
+        """db.person.find({years: {$gte: 18}, name: "O'Neil", $nor: [{color: "b"}]})"""
+        """.sort({years: -1, _id: 1}).skip(5).limit(10)"""
+    )
+    moment = datetime(2026, 1, 2, 3, 4, 5, 6000, tzinfo=UTC)
+    assert Person.filter(created_at__lt=moment, balance=Decimal("1.5")).values("id").mql() == (
+        'db.person.find({created_at: {$lt: ISODate("2026-01-02T03:04:05.006Z")}, balance: NumberDecimal("1.5")}, '
+        "{_id: 1})"
+    )
+    assert Person.filter(tags__contains="x").raw().mql() == 'db.person.find({tags: "x"})'
+    assert Person.all().mql() == "db.person.find({})"
+
+
+async def test_explain_names_the_index_or_says_that_there_is_none(register: Any) -> None:
+    await register(Person)
+    await Person.bulk_create([{"name": f"p{n}", "age": n} for n in range(20)])
+    none = await Person.filter(age=3).order_by("age").explain()
+    assert none.index is None
+    assert str(none).startswith("No index serves this query: 20 documents read for 1 result.")
+    assert none.sorts_in_memory
+    await Person.create_index("age")
+    some = await Person.filter(age__gte=15).order_by("age").explain()
+    assert (some.index, dict(some.index_keys), some.sorts_in_memory) == ("years_1", {"years": 1}, False)
+    assert "Served by the index years_1 on years (1)" in str(some)
+    by_id = await Person.filter(id=1).explain()
+    assert by_id.index == "_id_"
+
+
+async def test_options_reach_the_server(register: Any) -> None:
+    await register(Person)
+    await Person.bulk_create([{"name": "Zoë"}, {"name": "zoe"}, {"name": "a10"}, {"name": "a9"}])
+    query = Person.all()
+    assert await query.filter(name="ZOE").collation("en", strength=1).count() == 2
+    numeric = query.filter(name__in=["a9", "a10"]).order_by("name").collation("en", numericOrdering=True)
+    assert await numeric.values_list("name", flat=True) == ["a9", "a10"]
+    for mode in ("primary", "primaryPreferred", "secondaryPreferred", "nearest"):
+        assert await query.read_preference(mode).count() == 4  # type: ignore[arg-type]
+    assert len(await query.allow_disk_use().comment("why").max_time(5).batch_size(2)) == 4
+    with pytest.raises(InvalidValueError, match="read preference"):
+        query.read_preference("fastest")  # type: ignore[arg-type]
+    with pytest.raises(InvalidValueError, match="collation"):
+        query.collation({"strength": 1})
+
+
+async def test_memory_refuses_collation() -> None:
+    from mongodb_orm import DatabaseConfig, register_model  # noqa: PLC0415
+
+    await register_model(Person, DatabaseConfig(mongo_uri="memory://collation"))
+    with pytest.raises(NotSupportedError, match="collation"):
+        await Person.all().collation("en")
+
+
+async def test_another_database(people: list[Person], any_config: Any) -> None:
+    other = f"{any_config.database_name}_other"
+    elsewhere = Person.all().using(database=other)
+    assert await elsewhere.count() == 0
+    await Person.filter(name="Ann").update(age=99)
+    moved = people[1].model_dump()
+    await Person.bulk_create([])
+    assert moved["name"] == "Bob"
+    try:
+        await elsewhere.update(age=5)
+        assert await Person.filter(age=5).count() == 0
+        await elsewhere.delete()
+        assert await Person.count() == 3
+    finally:
+        await elsewhere.hard_delete()
+    with pytest.raises(InvalidValueError):
+        Person.all().using(database="a/b")
+
+
+async def test_an_object_of_another_database_is_saved_there(register: Any, config: Any, admin: Any) -> None:
+    await register(Person)
+    other = f"{config.database_name}_other"
+    ann = await Person.create(name="Ann")
+    try:
+        admin[other].person.insert_one(admin[config.database_name].person.find_one({"_id": ann.id}))
+        there = await Person.all().using(database=other).one()
+        there.name = "There"
+        await there.save()
+        assert (await there.refresh_from_db()).name == "There"
+        assert (await Person.all().one()).name == "Ann"
+        assert await pickle.loads(pickle.dumps(there)).delete()
+        assert await Person.count() == 1
+        assert admin[other].person.count_documents({}) == 0
+    finally:
+        admin.drop_database(other)
+
+
+# -- scopes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def posts(register_any: Any) -> list[Post]:
+    await register_any(Post)
+    return await Post.bulk_create(
+        [
+            {"tenant": "a", "status": "published", "author": 1},
+            {"tenant": "a", "author": 2},
+            {"tenant": "b", "status": "published", "author": 1},
+        ]
+    )
+
+
+async def test_the_default_scope_holds_on_every_path(posts: list[Post]) -> None:
+    mine, hidden = posts[:2], posts[2]
+    assert await Post.all().order_by("id") == mine
+    assert await Post.get_by_id(hidden.id) is None
+    assert await Post.get(id=hidden.id) is None
+    assert await Post.count() == 2
+    assert not await Post.exists(id=hidden.id)
+    assert sorted(await Post.distinct("tenant")) == ["a"]
+    assert len(await Post.aggregate([{"$match": {"author": 1}}])) == 1
+    assert await Post.all().sum("author") == 3
+    assert await Post.update_many(None, author=7) == 2
+    assert (await Post.all().unscoped().get(id=hidden.id)).author == 1  # type: ignore[union-attr]
+    assert await Post.delete_many() == 2
+    assert await Post.all().unscoped().count() == 1
+    assert await Post.all().unscoped().with_deleted().count() == 3
+    assert await Post.all().unscoped().only_deleted().count() == 2
+
+
+async def test_a_default_scope_can_be_left_out(posts: list[Post]) -> None:
+    assert await Post.all().unscoped().order_by("id") == posts
+    assert len(await Post.aggregate([]).unscoped()) == 3
+
+
+async def test_named_scopes(posts: list[Post]) -> None:
+    assert await Post.all().scope("published") == [posts[0]]
+    assert await Post.all().scope("published").scope("by", 2) == []
+    assert await Post.all().unscoped().scope("by", 1).order_by("id") == [posts[0], posts[2]]
+    with pytest.raises(QueryError, match="published"):
+        Post.all().scope("publised")
+
+
+async def test_a_scope_that_is_a_function_is_asked_each_time(register_any: Any) -> None:
+    tenant = "a"
+
+    class Scoped(BaseModel):
+        class Meta:
+            default_scope = lambda: Q(tenant=tenant)  # noqa: E731
+
+        tenant: str
+
+    await register_any(Scoped)
+    await Scoped.bulk_create([{"tenant": "a"}, {"tenant": "b"}, {"tenant": "b"}])
+    assert await Scoped.count() == 1
+    tenant = "b"
+    assert await Scoped.count() == 2
