@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from ..exceptions import NotSupportedError
+from ..extras import load_extra
 from .base import Driver, ServerInfo
 
 __all__ = ["Driver", "ServerInfo", "driver_class"]
@@ -27,13 +26,4 @@ def driver_class(name: str) -> Any:
         NotSupportedError: When the library is not installed.
     """
     module, attribute, package = _CLASSES[name]
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("mongodb_orm"):
-            raise
-        raise NotSupportedError(
-            f"The {name} driver needs {error.name}, which is not installed.",
-            hint=f'Run: pip install "{package}"',
-            feature=name,
-        ) from error
+    return load_extra(module, attribute, feature=f"The {name} driver", package=package)

@@ -13,6 +13,7 @@ from ..compiler.projections import field_path
 from ..exceptions import DocumentNotFoundError, InvalidValueError, MultipleDocumentsError
 from ..executor import run, stream
 from ..expressions import path_text
+from ..extras import load_extra
 from ..persistence.deleting import delete_matching, hard_delete_matching
 from ..persistence.updating import update_matching
 from ..schema import MappedModel, resolve, set_database, spec_of
@@ -133,6 +134,28 @@ class QuerySet(Chain[M], Generic[M, R]):
                 batch = []
         if batch:
             yield batch
+
+    async def to_arrow(self) -> Any:
+        """Return the results as a `pyarrow.Table`, without a Python object for each of them.
+
+        Ids of type `ObjectId` and `UUID` become text. It needs the extra `arrow`.
+
+        Raises:
+            NotSupportedError: When the extra is not installed, or a field has no type of Arrow's.
+        """
+        build = load_extra(
+            "mongodb_orm.queryset.arrow", "arrow_table", feature="to_arrow()", package="mongodb-orm[arrow]"
+        )
+        return await build(self)
+
+    async def to_pandas(self) -> Any:
+        """Return the results as a `pandas.DataFrame`; see `to_arrow`."""
+        return (await self.to_arrow()).to_pandas()
+
+    async def to_polars(self) -> Any:
+        """Return the results as a `polars.DataFrame`; see `to_arrow`."""
+        from_arrow = load_extra("polars", "from_arrow", feature="to_polars()", package="mongodb-orm[arrow]")
+        return from_arrow(await self.to_arrow())
 
     async def first(self) -> R | None:
         """Return the first result, or None."""
