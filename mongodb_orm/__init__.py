@@ -27,6 +27,7 @@ from .exceptions import (
     DuplicateDocumentError,
     EmbeddedServerError,
     IndexConflictError,
+    InvalidTokenError,
     InvalidValueError,
     ModelNotInitializedError,
     MongoDBORMError,
@@ -49,7 +50,7 @@ from .expressions import Condition, FieldPath, Q
 from .logs import setup_logging
 from .mixins import SoftDeleteMixin
 from .model import BaseModel
-from .queryset import QuerySet
+from .queryset import KeysetPage, Page, QuerySet
 from .registration import register_all_models, register_model, register_models
 from .schema import IndexSpec, ModelConfig
 from .testing import create_test_data
@@ -81,7 +82,9 @@ __all__ = [
     "HealthReport",
     "IndexConflictError",
     "IndexSpec",
+    "InvalidTokenError",
     "InvalidValueError",
+    "KeysetPage",
     "ModelConfig",
     "ModelNotInitializedError",
     "MongoDBORMError",
@@ -89,6 +92,7 @@ __all__ = [
     "NotSupportedError",
     "ObjectId",
     "OperationError",
+    "Page",
     "Q",
     "QueryError",
     "QuerySet",

@@ -100,7 +100,9 @@ class MemoryDriver(PyMongoDriver):
                 rows = await collection.aggregate(_plain(list(command.pipeline))).to_list(None)
         except NotImplementedError as error:
             raise _lacks(str(error)) from error
-        except (TypeError, ValueError, KeyError) as error:
+        except KeyError as error:
+            raise _lacks(f"expressions on documents without {error}") from error
+        except (TypeError, ValueError) as error:
             raise OperationError(f"The memory backend cannot run this: {error}.") from error
         if rows:
             yield b"".join(bson.encode(row, codec_options=CODEC_OPTIONS) for row in rows)
@@ -141,6 +143,10 @@ class MemoryDriver(PyMongoDriver):
             _refuse_update(command.update)
             if getattr(command, "array_filters", None):
                 raise _lacks("array filters")
+        if isinstance(command, Find) and any(
+            isinstance(value, str | list) for value in (command.projection or {}).values()
+        ):
+            raise _lacks("expressions in projections")
         if isinstance(command, Aggregate):
             _refuse_pipeline(command.pipeline)
 

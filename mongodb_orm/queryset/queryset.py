@@ -19,6 +19,8 @@ from ..persistence.deleting import delete_matching, hard_delete_matching
 from ..persistence.updating import update_matching
 from ..schema import MappedModel, resolve, spec_of
 from ..types import Document, Sort
+from .pages import KeysetPage, Page
+from .paging import MAX_PAGE_SIZE, read_page, read_page_after
 
 M = TypeVar("M", bound=MappedModel)
 R = TypeVar("R")
@@ -155,9 +157,8 @@ class QuerySet(Generic[M, R]):
     async def _all(self) -> list[R]:
         command = self._find()
         results: list[Any] = []
-        convert: Any = self._rows if self.is_raw or self.projection is not None else codec_of(self.model).load_chunk
         async for chunk in stream(self.model, command):
-            results += convert(chunk)
+            results += self._load(chunk)
         return results
 
     async def to_list(self) -> list[R]:
@@ -236,6 +237,50 @@ class QuerySet(Generic[M, R]):
         key = resolve(spec, path).stored
         return await run(self.model, Distinct(key=key, filter=self.filter_document()))
 
+    async def paginate(self, page: int = 1, size: int = 20, *, max_size: int = MAX_PAGE_SIZE) -> Page[R]:
+        """Return one numbered page with the total, in one trip; without an order, documents are ordered by id.
+
+        The server passes over every document before the page, and counts all: use `paginate_after` for large results.
+
+        Args:
+            page: The page's number, from 1.
+            size: How many results a page holds.
+            max_size: The largest size that is taken.
+
+        Raises:
+            InvalidValueError: When page or size is out of range, or the query has a limit or skip of its own.
+
+        Example:
+            >>> page = await User.filter(is_active=True).order_by("-created_at").paginate(page=2, size=20)
+        """
+        self._refuse_window("paginate")
+        return await read_page(
+            self.model, self._find(), self._load, self._kind(), page=page, size=size, max_size=max_size
+        )
+
+    async def paginate_after(
+        self, token: str | None = None, size: int = 20, *, max_size: int = MAX_PAGE_SIZE
+    ) -> KeysetPage[R]:
+        """Return the page at a place: however deep, it costs the same, and what is inserted meanwhile shifts nothing.
+
+        Args:
+            token: `next_token` or `prev_token` of another page of the same query; None for the first page.
+            size: How many results a page holds.
+            max_size: The largest size that is taken.
+
+        Raises:
+            InvalidTokenError: When the token was not made here, or for another model, filter or order.
+            InvalidValueError: When the order goes by a list, the size is out of range, or the query has a limit or
+                skip of its own.
+
+        Example:
+            >>> page = await User.all().order_by("-created_at").paginate_after(token, size=20)
+        """
+        self._refuse_window("paginate_after")
+        return await read_page_after(
+            self.model, self._find(), self._load, self._kind(), token=token, size=size, max_size=max_size
+        )
+
     async def update(self, operators: Mapping[str, Any] | None = None, /, **values: Any) -> int:
         """Update every matching document without loading it; hooks of instances do not run.
 
@@ -282,6 +327,12 @@ class QuerySet(Generic[M, R]):
             max_time_ms=self.deadline_ms,
         )
 
+    def _load(self, chunk: bytes) -> list[Any]:
+        return self._rows(chunk) if self._kind() is Document else codec_of(self.model).load_chunk(chunk)
+
+    def _kind(self) -> Any:
+        return Document if self.is_raw or self.projection is not None else self.model
+
     def _rows(self, chunk: bytes) -> list[Document]:
         rows = decode_all(chunk)
         if self.is_raw:
@@ -298,7 +349,10 @@ class QuerySet(Generic[M, R]):
 
     def _refuse_window(self, verb: str) -> None:
         if self.skipped or self.limited or self.is_empty:
-            raise InvalidValueError(f"{verb} works on everything that matches; MongoDB has no limit or skip for it.")
+            raise InvalidValueError(
+                f"{verb} works on everything that matches, so it takes no limit, skip or slice.",
+                model=self.model.__name__,
+            )
 
     def _whole(self, option: str, count: Any) -> int:
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**63:
