@@ -129,21 +129,17 @@ def fingerprint(spec: ModelSpec, **query: Any) -> bytes:
     Raises:
         UnencodableValueError: When BSON cannot hold a value of the query.
     """
-    parts = {"model": spec.name, "collection": spec.collection, **query}
-    return hashlib.sha256(encode({"query": _canonical(parts)}, model=spec.name)).digest()[:_QUERY]
+    return _digest({"model": spec.name, "collection": spec.collection, **query}, spec.name)[:_QUERY]
 
 
-def _canonical(value: Any) -> Any:
+def _digest(value: Any, model: str, key: str = "") -> bytes:
     if isinstance(value, Mapping):
-        return [[str(key), _members(key, value[key])] for key in sorted(value, key=str)]
-    if isinstance(value, list | tuple):
-        return [_canonical(item) for item in value]
-    return value
-
-
-def _members(key: Any, value: Any) -> Any:
-    canonical = _canonical(value)
-    if key in _UNORDERED and isinstance(canonical, list):
-        # Such a list may have been a set, whose order differs from process to process.
-        return sorted(bson.encode({"": item}, codec_options=CODEC_OPTIONS) for item in canonical)
-    return canonical
+        names = sorted(value, key=str)
+        kind, parts = b"{", [f"{name}\0".encode() + _digest(value[name], model, name) for name in names]
+    elif isinstance(value, list | tuple):
+        kind, parts = b"[", [_digest(item, model) for item in value]
+        if key in _UNORDERED:  # it may have been a set, whose order differs from process to process
+            parts.sort()
+    else:
+        kind, parts = b"=", [encode({"": value}, model=model)]
+    return hashlib.sha256(kind + b"".join(parts)).digest()
