@@ -132,15 +132,26 @@ class KeyReader:
         return document
 
 
-def key_reader(order: Sort, projection: Mapping[str, Any] | None) -> KeyReader:
-    """Return how the key is read under a projection."""
+def key_reader(order: Sort, projection: Mapping[str, Any] | None, *, mixed: bool = False) -> KeyReader:
+    """Return how the key is read under a projection.
+
+    Args:
+        order: The order whose key is read.
+        projection: What the caller asked for.
+        mixed: Whether the order mixes types, so that a field of it may hold documents. On an index with a field and a
+            member of it, MongoDB 6 gives an index's null member for a value that has no members at all; a key made of
+            the whole document makes it read the document instead.
+    """
     paths = [path for path, _ in order]
     if not projection:
         return KeyReader(order, projection, ())
     if _is_inclusion(projection):
-        if all(_is_included(path, projection) for path in paths):
+        key: Any = [f"${path}" for path in paths]
+        if mixed:
+            key = {"$let": {"vars": {"whole": "$$ROOT"}, "in": [f"$$whole.{path}" for path in paths]}}
+        elif all(_is_included(path, projection) for path in paths):
             return KeyReader(order, projection, ())
-        return KeyReader(order, {**projection, KEY: [f"${path}" for path in paths]}, (KEY,))
+        return KeyReader(order, {**projection, KEY: key}, (KEY,))
     surplus = tuple(
         path for path, value in projection.items() if value == 0 and any(_overlap(path, kept) for kept in paths)
     )

@@ -100,7 +100,8 @@ async def read_page_after(
     spec = spec_of(model)
     order = total_order(find.sort)
     watched = watched_paths(spec, order)
-    if mixes_types(spec, order) and "bson_order" not in (await connection_for(model)).driver.features:
+    mixed = mixes_types(spec, order)
+    if mixed and "bson_order" not in (await connection_for(model)).driver.features:
         raise NotSupportedError(
             "The memory backend takes 1 for True, so it cannot page in an order that mixes types.",
             hint="Use mongodb:// or embedded://, or sort by fields of one type.",
@@ -111,7 +112,7 @@ async def read_page_after(
     place = None if token is None else tokens.read(token)
     backwards = place is not None and place.backwards
     direction = reverse(order) if backwards else order
-    reader = key_reader(order, find.projection)
+    reader = key_reader(order, find.projection, mixed=mixed)
     filter_: Filter = find.filter
     if place is not None:
         past = beyond(direction, place.key, inclusive=place.inclusive, watched=watched)
