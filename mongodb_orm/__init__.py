@@ -27,6 +27,7 @@ from .exceptions import (
     DuplicateDocumentError,
     EmbeddedServerError,
     IndexConflictError,
+    InvalidTokenError,
     InvalidValueError,
     ModelNotInitializedError,
     MongoDBORMError,
@@ -50,7 +51,7 @@ from .indexes import Advice, IndexChanges, IndexDifference, IndexInfo, IndexMana
 from .logs import setup_logging
 from .mixins import SoftDeleteMixin
 from .model import BaseModel
-from .queryset import Explanation, QuerySet
+from .queryset import Explanation, KeysetPage, Page, QuerySet
 from .registration import register_all_models, register_model, register_models
 from .schema import Indexed, IndexSpec, ModelConfig
 from .testing import create_test_data
@@ -92,7 +93,9 @@ __all__ = [
     "IndexPlan",
     "IndexSpec",
     "Indexed",
+    "InvalidTokenError",
     "InvalidValueError",
+    "KeysetPage",
     "ModelConfig",
     "ModelNotInitializedError",
     "MongoDBORMError",
@@ -100,6 +103,7 @@ __all__ = [
     "NotSupportedError",
     "ObjectId",
     "OperationError",
+    "Page",
     "Q",
     "QueryError",
     "QuerySet",

@@ -13,6 +13,7 @@
     │   ├── UnknownFieldError                         the model has no such field
     │   ├── UnknownLookupError                        there is no such lookup
     │   ├── InvalidValueError                         the value does not fit the field
+    │   ├── InvalidTokenError                         a page token that was not made here, or for another query
     │   └── UnsafeQueryError                          operator injection, or JavaScript that nobody asked for
     ├── DocumentError                                 one document is at fault
     │   ├── DocumentNotFoundError                     it is not (or no longer) there
@@ -57,6 +58,7 @@ __all__ = [
     "DuplicateDocumentError",
     "EmbeddedServerError",
     "IndexConflictError",
+    "InvalidTokenError",
     "InvalidValueError",
     "ModelNotInitializedError",
     "MongoDBORMError",
@@ -90,13 +92,7 @@ class MongoDBORMError(Exception):
     """
 
     def __init__(
-        self,
-        problem: str,
-        *,
-        hint: str = "",
-        code: int | None = None,
-        labels: Sequence[str] = (),
-        **facts: Any,
+        self, problem: str, *, hint: str = "", code: int | None = None, labels: Sequence[str] = (), **facts: Any
     ) -> None:
         super().__init__(problem)
         self.problem = problem
@@ -241,6 +237,10 @@ class UnknownLookupError(QueryError):
 
 class InvalidValueError(QueryError):
     """The value does not fit the field or the option."""
+
+
+class InvalidTokenError(QueryError):
+    """The page token was not made here, or for another model, filter or order."""
 
 
 class UnsafeQueryError(QueryError):

@@ -12,7 +12,7 @@ from .connections import DatabaseConfig
 from .exceptions import DuplicateDocumentError, InvalidValueError
 from .indexes import IndexAccess, create_index, drop_index, list_indexes
 from .persistence import bulk, deleting, saving
-from .queryset import QuerySet
+from .queryset import Page, QuerySet
 from .registration import register_model
 from .schema import MappedModel, index_from, spec_of
 from .types import Document
@@ -148,6 +148,24 @@ class BaseModel(MappedModel):
     def all(cls) -> QuerySet[Self, Self]:
         """Return a query on every document."""
         return QuerySet(cls)
+
+    @classmethod
+    async def paginate(
+        cls, *conditions: Any, page: int = 1, size: int = 20, sort_by: Any = None, **lookups: Any
+    ) -> Page[Self]:
+        """Return one numbered page of the documents that fulfil the conditions, with their total.
+
+        Args:
+            conditions: As in `filter`.
+            page: The page's number, from 1.
+            size: How many documents a page holds, 1,000 at most.
+            sort_by: As in `filter`; the id where nothing is said.
+            lookups: Keyword lookups; a field that is called like an option is reached by `Q(page=5)`.
+
+        Example:
+            >>> page = await User.paginate(is_active=True, page=2, size=20, sort_by="-created_at")
+        """
+        return await cls.filter(sort_by=sort_by).filter(*conditions, **lookups).paginate(page, size)
 
     @classmethod
     async def get(cls, *conditions: Any, **lookups: Any) -> Self | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from ..exceptions import ConfigurationError
 from ..types import DriverName
@@ -20,6 +20,12 @@ Backend = Literal["server", "embedded", "memory"]
 DEFAULT_URI = "mongodb://localhost:27017"
 DEFAULT_DATABASE = "test"
 
+_ENVIRONMENT_NAMES = {
+    "mongo_uri": "MONGO_URI",
+    "database_name": "MONGO_DATABASE",
+    "token_secret": "MONGODB_ORM_TOKEN_SECRET",
+}
+_MIN_SECRET = 16
 _SERVER_SCHEMES = ("mongodb://", "mongodb+srv://")
 _BAD_NAME = re.compile(r'[/\\. "$*<>:|?\0]')
 _SECRET_OPTIONS = re.compile(r"(?i)((?:authMechanismProperties|tlsCertificateKeyFilePassword|password)=)[^&]*")
@@ -78,7 +84,7 @@ class DatabaseConfig(BaseModel):
     """A database and how to talk to it; a frozen value, by which clients are shared.
 
     Each field that is not given, or None, is taken from the environment variable `MONGO_<FIELD>` (`MONGO_URI`,
-    `MONGO_DATABASE` for the first two), then from the default.
+    `MONGO_DATABASE` for the first two, `MONGODB_ORM_TOKEN_SECRET` for the last), then from the default.
 
     Attributes:
         mongo_uri: `mongodb://`, `mongodb+srv://`, `embedded://`, `embedded:///path` or `memory://`.
@@ -107,6 +113,8 @@ class DatabaseConfig(BaseModel):
         auth_source: The database that holds the user.
         direct_connection: Whether to talk to this one member only.
         compressors: Such as `"zstd,snappy"`.
+        token_secret: What signs page tokens, 16 characters at least, from `MONGODB_ORM_TOKEN_SECRET`; None for a random
+            one, with which tokens end with the process and mean nothing to another one.
 
     Raises:
         ConfigurationError: When a value makes no sense; it never shows credentials.
@@ -143,6 +151,7 @@ class DatabaseConfig(BaseModel):
     auth_source: str | None = None
     direct_connection: bool | None = None
     compressors: str | None = None
+    token_secret: SecretStr | None = None
 
     def __init__(self, mongo_uri: str | None = None, database_name: str | None = None, **options: Any) -> None:
         """Check and keep the settings.
@@ -242,6 +251,8 @@ class DatabaseConfig(BaseModel):
                 yield field, "must not be negative"
         if isinstance(self.write_concern, int) and self.write_concern < 0:
             yield "write_concern", "must not be negative"
+        if self.token_secret is not None and len(self.token_secret) < _MIN_SECRET:
+            yield "token_secret", f"must have at least {_MIN_SECRET} characters"
         if self.ssl is False and (self.ssl_cert_reqs or self.ssl_ca_file or self.ssl_cert_file):
             yield "ssl", "is False, but certificates are configured"
         for field in ("ssl_ca_file", "ssl_cert_file"):
@@ -260,7 +271,7 @@ class DatabaseConfig(BaseModel):
 
 
 def _environment_name(field: str) -> str:
-    return {"mongo_uri": "MONGO_URI", "database_name": "MONGO_DATABASE"}.get(field, f"MONGO_{field.upper()}")
+    return _ENVIRONMENT_NAMES.get(field, f"MONGO_{field.upper()}")
 
 
 def _database_in(uri: str) -> str:

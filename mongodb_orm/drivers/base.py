@@ -10,7 +10,9 @@ from ..types import Target
 
 R = TypeVar("R")
 
-ALL_FEATURES = frozenset({"transactions", "change_streams", "collation", "explain", "text_search", "array_filters"})
+ALL_FEATURES = frozenset(
+    {"transactions", "change_streams", "collation", "explain", "text_search", "array_filters", "bson_order"}
+)
 
 
 class ServerInfo(NamedTuple):

@@ -80,6 +80,9 @@ _INDEX_OPTIONS = frozenset(
 _WRONG_ACCUMULATORS = frozenset({"$addToSet", "$count"})
 
 
+_PROJECTIONS = frozenset({"$slice", "$elemMatch"})
+
+
 class MemoryDriver(PyMongoDriver):
     """Runs commands on an `AsyncMongoMockClient`; refuses what it would do wrongly."""
 
@@ -104,7 +107,9 @@ class MemoryDriver(PyMongoDriver):
                 rows = await collection.aggregate(_plain(list(command.pipeline))).to_list(None)
         except NotImplementedError as error:
             raise _lacks(str(error)) from error
-        except (TypeError, ValueError, KeyError) as error:
+        except KeyError as error:
+            raise _lacks(f"expressions on documents without {error}") from error
+        except (TypeError, ValueError) as error:
             raise OperationError(f"The memory backend cannot run this: {error}.") from error
         if rows:
             yield b"".join(bson.encode(row, codec_options=CODEC_OPTIONS) for row in rows)
@@ -147,6 +152,8 @@ class MemoryDriver(PyMongoDriver):
                 raise _lacks("array filters")
         if isinstance(command, CreateIndex):
             _refuse_index(command)
+        if isinstance(command, Find) and any(map(_is_expression, (command.projection or {}).values())):
+            raise _lacks("expressions in projections")
         if isinstance(command, Aggregate):
             _refuse_pipeline(command.pipeline)
 
@@ -230,6 +237,10 @@ class MemoryDriver(PyMongoDriver):
         Distinct: _distinct,
         ListIndexes: _list_indexes,
     }
+
+
+def _is_expression(value: Any) -> bool:
+    return isinstance(value, str | list) or (isinstance(value, Mapping) and not value.keys() <= _PROJECTIONS)
 
 
 def _lacks(feature: str) -> NotSupportedError:

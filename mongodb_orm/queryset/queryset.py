@@ -1,28 +1,25 @@
-"""The query: what its results are, and the verbs that run it."""
+"""The query: what its results are, and the verbs that count and write."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast, overload
 
 import pydantic
 
-from ..commands import Distinct, EstimatedCount, RunCommand
+from ..commands import Distinct, EstimatedCount
 from ..compiler.projections import field_path
-from ..exceptions import DocumentNotFoundError, InvalidValueError, MultipleDocumentsError
-from ..executor import run, stream
+from ..exceptions import InvalidValueError
+from ..executor import run
 from ..expressions import path_text
-from ..extras import load_extra
 from ..persistence.deleting import delete_matching, hard_delete_matching
 from ..persistence.updating import update_matching
-from ..schema import MappedModel, resolve, set_database, spec_of
+from ..schema import MappedModel, resolve, spec_of
 from ..types import Document
 from . import figures
-from .chain import Chain
-from .explaining import Explanation, explanation_of
+from .reading import Reading
 from .results import Objects, PartialObjects, RawRows, Results, Values, projected
-from .state import STREAM_BATCH
 
 M = TypeVar("M", bound=MappedModel)
 R = TypeVar("R")
@@ -30,7 +27,7 @@ S = TypeVar("S", bound=pydantic.BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class QuerySet(Chain[M], Generic[M, R]):
+class QuerySet(Reading[M, R], Generic[M, R]):
     """A query on a model, whose results are `R`: objects of the model, or what a projection makes of them.
 
     Every method that narrows or orders gives a new query; nothing is sent before `await`, `async for` or a verb.
@@ -64,7 +61,10 @@ class QuerySet(Chain[M], Generic[M, R]):
             ...     city: Annotated[str, From("address.city")]
             >>> await User.filter(is_active=True).project(UserSummary)
         """
-        return self._returning(projected(self.model, projection))
+        kind = projected(self.model, projection)
+        if isinstance(self.kind, RawRows):
+            kind = RawRows(kind.projection)
+        return self._returning(kind)
 
     def only(self, *fields: Any) -> QuerySet[M, M]:
         """Load these fields and the id only. Reading another one is an error, and saving never touches it."""
@@ -99,110 +99,6 @@ class QuerySet(Chain[M], Generic[M, R]):
         """Return plain dicts as they are stored, of the driver's own values (`Decimal128`), at the driver's speed."""
         return self._returning(RawRows(self.results.projection))
 
-    def __await__(self) -> Generator[Any, None, list[R]]:
-        return self.to_list().__await__()
-
-    async def __aiter__(self) -> AsyncIterator[R]:
-        read = self._reader()
-        async for chunk in stream(self.model, self.find_command(batch_size=STREAM_BATCH), database=self.database):
-            for result in read(chunk):
-                yield result
-
-    async def to_list(self) -> list[R]:
-        """Return all results, as `await query` does."""
-        read = self._reader()
-        results: list[R] = []
-        async for chunk in stream(self.model, self.find_command(), database=self.database):
-            results += read(chunk)
-        return results
-
-    async def batches(self, size: int = STREAM_BATCH) -> AsyncIterator[list[R]]:
-        """Stream the results in lists of `size`, the last of which may be shorter.
-
-        Example:
-            >>> async for users in User.all().batches(1000):
-            ...     await send(users)
-        """
-        if self.whole_number("size", size) == 0:
-            raise InvalidValueError("A batch has at least one document.", field="size", value=size)
-        batch: list[R] = []
-        query = self if self.batch else replace(self, batch=size)
-        async for result in query:
-            batch.append(result)
-            if len(batch) == size:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
-
-    async def to_arrow(self) -> Any:
-        """Return the results as a `pyarrow.Table`, without a Python object for each of them.
-
-        Ids of type `ObjectId` and `UUID` become text. It needs the extra `arrow`.
-
-        Raises:
-            NotSupportedError: When the extra is not installed, or a field has no type of Arrow's.
-        """
-        build = load_extra(
-            "mongodb_orm.queryset.arrow", "arrow_table", feature="to_arrow()", package="mongodb-orm[arrow]"
-        )
-        return await build(self)
-
-    async def to_pandas(self) -> Any:
-        """Return the results as a `pandas.DataFrame`; see `to_arrow`."""
-        return (await self.to_arrow()).to_pandas()
-
-    async def to_polars(self) -> Any:
-        """Return the results as a `polars.DataFrame`; see `to_arrow`."""
-        from_arrow = load_extra("polars", "from_arrow", feature="to_polars()", package="mongodb-orm[arrow]")
-        return from_arrow(await self.to_arrow())
-
-    async def first(self) -> R | None:
-        """Return the first result, or None."""
-        results = await self[:1].to_list()
-        return results[0] if results else None
-
-    async def one(self) -> R:
-        """Return the only result.
-
-        Raises:
-            DocumentNotFoundError: When there is none.
-            MultipleDocumentsError: When there are more.
-        """
-        found = await self.one_or_none()
-        if found is None:
-            raise DocumentNotFoundError(f"No {self.model.__name__} matches.", model=self.model.__name__)
-        return found
-
-    async def one_or_none(self) -> R | None:
-        """Return the only result, or None when there is none.
-
-        Raises:
-            MultipleDocumentsError: When there are more.
-        """
-        results = await self[:2].to_list()
-        if len(results) > 1:
-            raise MultipleDocumentsError(
-                f"More than one {self.model.__name__} matches.",
-                hint="Use first(), or narrow the query.",
-                model=self.model.__name__,
-            )
-        return results[0] if results else None
-
-    async def get(self, *conditions: Any, **lookups: Any) -> R | None:
-        """Return the first result that fulfils the conditions too, or None."""
-        return await self.filter(*conditions, **lookups).first()
-
-    async def last(self) -> R | None:
-        """Return the last result in the query's order, the highest id when it has none, or None."""
-        if self.skipped or self.limited or self.is_empty:
-            results = await self.to_list()
-            return results[-1] if results else None
-        order = self.sort or (("_id", 1),)
-        if any(direction not in (1, -1) for _, direction in order):
-            raise InvalidValueError("An order by score has no reverse.", hint="Use first() with another order.")
-        return await replace(self, sort=tuple((path, -direction) for path, direction in order)).first()
-
     async def count(self) -> int:
         """Return how many results there are, `skip` and `limit` respected."""
         command = self.count_command()
@@ -230,19 +126,6 @@ class QuerySet(Chain[M], Generic[M, R]):
         )
         return await run(self.model, command, database=self.database)
 
-    async def in_bulk(self, values: Iterable[Any], *, field: Any = None) -> dict[Any, R]:
-        """Return the results by their id, or by another field, for those of `values` that exist.
-
-        Args:
-            values: Ids, or values of `field`; any number of them.
-            field: A field whose values are unique; the id unless given.
-
-        Example:
-            >>> users = await User.all().in_bulk([1, 2, 3])
-            >>> users[1].username
-        """
-        return await figures.in_bulk(self, values, path_text(field) if field is not None else None)
-
     async def sum(self, field: Any) -> Any:
         """Return the sum of a field over the results; 0 when there are none."""
         return await figures.figure(self, "$sum", path_text(field))
@@ -258,47 +141,6 @@ class QuerySet(Chain[M], Generic[M, R]):
     async def max(self, field: Any) -> Any:
         """Return the greatest value of a field among the results; None when there are none."""
         return await figures.figure(self, "$max", path_text(field))
-
-    async def sample(self, count: int) -> list[R]:
-        """Return `count` results chosen at random, all of them when there are fewer; none comes twice."""
-        if self.whole_number("count", count) == 0 or self.is_empty:
-            return []
-        projection = self.results.projection
-        stages: list[dict[str, Any]] = [{"$sample": {"size": count}}]
-        if projection:
-            stages.append({"$project": dict(projection)})
-        read = self._reader()
-        results: list[R] = []
-        async for chunk in stream(self.model, self.aggregate_command(*stages), database=self.database):
-            results += read(chunk)
-        return results
-
-    async def explain(self) -> Explanation:
-        """Run the query on the server for its figures, and say which index serves it, or that none does.
-
-        Example:
-            >>> print(await User.filter(email="ann@example.com").explain())
-            Served by the index email_1 on email (1). 1 key and 1 document read for 1 result. It took 0 ms.
-        """
-        command = self.find_command()
-        find: dict[str, Any] = {
-            "find": spec_of(self.model).collection,
-            "filter": command.filter,
-            "projection": command.projection,
-            "sort": dict(command.sort) or None,
-            "skip": command.skip or None,
-            "limit": command.limit or None,
-            "hint": command.hint,
-            "collation": command.collation,
-            "allowDiskUse": command.allow_disk_use,
-        }
-        given = {name: value for name, value in find.items() if value is not None}
-        answer = await run(
-            self.model,
-            RunCommand(command={"explain": given, "verbosity": "executionStats"}),
-            database=self.database,
-        )
-        return explanation_of(answer)
 
     async def update(self, operators: Mapping[str, Any] | None = None, /, **values: Any) -> int:
         """Update every matching document without loading it; hooks of instances do not run.
@@ -354,17 +196,3 @@ class QuerySet(Chain[M], Generic[M, R]):
                 field=name,
             )
         return name
-
-    def _reader(self) -> Any:
-        read = self.results.reader()
-        database = self.database
-        if database is None or not isinstance(self.results, Objects | PartialObjects):
-            return read
-
-        def read_elsewhere(chunk: bytes) -> list[Any]:
-            documents = read(chunk)
-            for document in documents:
-                set_database(document, database)
-            return documents
-
-        return read_elsewhere

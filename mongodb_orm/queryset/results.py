@@ -27,6 +27,11 @@ class Results(Protocol):
         """What is asked of the server; None for whole documents."""
         ...
 
+    @property
+    def result_type(self) -> Any:
+        """The type of one result."""
+        ...
+
     def reader(self) -> Reader:
         """Return the function that makes results of concatenated BSON."""
         ...
@@ -38,6 +43,11 @@ class Objects:
 
     model: type[MappedModel]
     projection: Mapping[str, Any] | None = None
+
+    @property
+    def result_type(self) -> Any:
+        """The type of one result."""
+        return self.model
 
     def reader(self) -> Reader:
         """Return the model's own loader."""
@@ -57,6 +67,11 @@ class PartialObjects:
         fields = spec_of(self.model).fields
         return {fields[name].stored: 1 for name in fields if name in self.names}
 
+    @property
+    def result_type(self) -> Any:
+        """The type of one result."""
+        return self.model
+
     def reader(self) -> Reader:
         """Return the loader for these fields."""
         return codec_of(self.model).partial(self.names).load_chunk
@@ -69,6 +84,11 @@ class Rows:
     model: type[MappedModel]
     projection: Mapping[str, Any]
 
+    @property
+    def result_type(self) -> Any:
+        """The type of one result."""
+        return Document
+
     def reader(self) -> Reader:
         """Return the function that renames."""
         rename = row_names(spec_of(self.model))
@@ -80,6 +100,11 @@ class RawRows:
     """Dicts as they are stored."""
 
     projection: Mapping[str, Any] | None = None
+
+    @property
+    def result_type(self) -> Any:
+        """The type of one result."""
+        return Document
 
     def reader(self) -> Reader:
         """Return the decoder."""
@@ -102,6 +127,11 @@ class Values:
         # A path and a path below it cannot be asked for together; the longer one comes with the shorter.
         wanted = {path: 1 for path in stored if not any(path.startswith(f"{other}.") for other in stored)}
         return wanted if "_id" in wanted else {**wanted, "_id": 0}
+
+    @property
+    def result_type(self) -> Any:
+        """The type of one result."""
+        return {"dict": Document, "tuple": tuple[Any, ...], "flat": Any}[self.style]
 
     def reader(self) -> Reader:
         """Return the function that picks values out of rows."""
@@ -131,6 +161,11 @@ class Summaries:
     def projection(self) -> Mapping[str, Any]:
         """The fields of the other model."""
         return compile_summary(spec_of(self.model), self.into).projection
+
+    @property
+    def result_type(self) -> Any:
+        """The type of one result."""
+        return self.into
 
     def reader(self) -> Reader:
         """Return the function that builds the objects."""

@@ -163,7 +163,10 @@ class QueryState(Generic[M]):
             InvalidValueError: When it has.
         """
         if self.skipped or self.limited or self.is_empty:
-            raise InvalidValueError(f"{verb} works on everything that matches; MongoDB has no limit or skip for it.")
+            raise InvalidValueError(
+                f"{verb} works on everything that matches, so it takes no limit, skip or slice.",
+                model=self.model.__name__,
+            )
 
     def whole_number(self, option: str, count: Any) -> int:
         """Return a count that a caller gave, proved.

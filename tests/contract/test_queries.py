@@ -42,7 +42,7 @@ class Line(pydantic.BaseModel):
     price: Decimal
 
 
-class Person(BaseModel):
+class Resident(BaseModel):
     name: str = Field(min_length=2)
     age: int | None = Field(default=None, alias="years", ge=0)
     color: Color = Color.RED
@@ -54,7 +54,7 @@ class Person(BaseModel):
     tags: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def must_know_its_name(self) -> Person:
+    def must_know_its_name(self) -> Resident:
         assert self.name
         return self
 
@@ -70,9 +70,9 @@ class Post(BaseModel, SoftDeleteMixin):
 
 
 @pytest.fixture
-async def people(register_any: Any) -> list[Person]:
-    await register_any(Person)
-    return await Person.bulk_create(
+async def people(register_any: Any) -> list[Resident]:
+    await register_any(Resident)
+    return await Resident.bulk_create(
         [
             {
                 "name": "Ann",
@@ -93,11 +93,11 @@ async def people(register_any: Any) -> list[Person]:
 # -- a part of an object ------------------------------------------------------------------------------------------
 
 
-async def test_only_loads_what_it_names_and_the_id(people: list[Person]) -> None:
-    ann = (await Person.all().only("name", Person.f.color).order_by("id"))[0]
+async def test_only_loads_what_it_names_and_the_id(people: list[Resident]) -> None:
+    ann = (await Resident.all().only("name", Resident.f.color).order_by("id"))[0]
     assert (ann.id, ann.name, ann.color) == (people[0].id, "Ann", Color.RED)
-    assert ann.get_deferred_fields() == set(Person.model_fields) - {"id", "name", "color"}
-    with pytest.raises(UnloadedFieldError, match=r"Person\.age was not loaded") as caught:
+    assert ann.get_deferred_fields() == set(Resident.model_fields) - {"id", "name", "color"}
+    with pytest.raises(UnloadedFieldError, match=r"Resident\.age was not loaded") as caught:
         _ = ann.age
     assert caught.value.field == "age"
     assert not hasattr(ann, "age")
@@ -106,59 +106,59 @@ async def test_only_loads_what_it_names_and_the_id(people: list[Person]) -> None
     assert ann.model_dump() == {"id": ann.id, "name": "Ann", "color": Color.RED}
 
 
-async def test_saving_a_part_never_touches_the_rest(people: list[Person]) -> None:
-    ann = await Person.filter(name="Ann").only("name").one()
+async def test_saving_a_part_never_touches_the_rest(people: list[Resident]) -> None:
+    ann = await Resident.filter(name="Ann").only("name").one()
     ann.name = "Anne"
     await ann.save()
-    stored = await Person.get(name="Anne")
+    stored = await Resident.get(name="Anne")
     assert stored is not None
     assert stored.model_dump(exclude={"name", "updated_at"}) == people[0].model_dump(exclude={"name", "updated_at"})
     assert stored.updated_at > people[0].updated_at
 
 
-async def test_a_field_that_was_not_loaded_can_be_set(people: list[Person]) -> None:
-    bob = await Person.filter(name="Bob").defer("age", "worked").one()
+async def test_a_field_that_was_not_loaded_can_be_set(people: list[Resident]) -> None:
+    bob = await Resident.filter(name="Bob").defer("age", "worked").one()
     bob.age = 18
     await bob.save()
-    again = await Person.get_by_id(bob.id)
+    again = await Resident.get_by_id(bob.id)
     assert again is not None
     assert (again.age, again.worked) == (18, timedelta(hours=1))
 
 
-async def test_a_part_is_completed_by_a_refresh(people: list[Person]) -> None:
-    ann = await Person.filter(name="Ann").only("name").one()
+async def test_a_part_is_completed_by_a_refresh(people: list[Resident]) -> None:
+    ann = await Resident.filter(name="Ann").only("name").one()
     await ann.refresh_from_db()
     assert ann == people[0]
     assert not ann.get_deferred_fields()
 
 
-async def test_a_bad_value_in_a_part_is_refused(people: list[Person]) -> None:
-    ann = await Person.filter(name="Ann").only("name").one()
+async def test_a_bad_value_in_a_part_is_refused(people: list[Resident]) -> None:
+    ann = await Resident.filter(name="Ann").only("name").one()
     ann.name = "A"
     with pytest.raises(pydantic.ValidationError):
         await ann.save()
 
 
-async def test_a_part_survives_copying_and_pickling(people: list[Person]) -> None:
-    ann = await Person.filter(name="Ann").only("name").one()
+async def test_a_part_survives_copying_and_pickling(people: list[Resident]) -> None:
+    ann = await Resident.filter(name="Ann").only("name").one()
     for twin in (copy.copy(ann), copy.deepcopy(ann), pickle.loads(pickle.dumps(ann))):
         assert twin.get_deferred_fields() == ann.get_deferred_fields()
         twin.name = "Anna"
         await twin.save()
 
 
-async def test_only_refuses_paths_and_unknown_fields(people: list[Person]) -> None:
+async def test_only_refuses_paths_and_unknown_fields(people: list[Resident]) -> None:
     with pytest.raises(UnknownFieldError, match="name"):
-        Person.all().only("nam")
+        Resident.all().only("nam")
     with pytest.raises(InvalidValueError, match="whole field"):
-        Person.all().only("address.city")
+        Resident.all().only("address.city")
 
 
 # -- values -------------------------------------------------------------------------------------------------------
 
 
-async def test_values_are_python_types_under_the_names_asked_for(people: list[Person]) -> None:
-    rows = await Person.all().order_by("id").values("name", "age", "color", "born", "worked", "address.city")
+async def test_values_are_python_types_under_the_names_asked_for(people: list[Resident]) -> None:
+    rows = await Resident.all().order_by("id").values("name", "age", "color", "born", "worked", "address.city")
     assert rows[0] == {
         "name": "Ann",
         "age": 31,
@@ -171,8 +171,8 @@ async def test_values_are_python_types_under_the_names_asked_for(people: list[Pe
     assert rows[2]["address.city"] is None
 
 
-async def test_values_list(people: list[Person]) -> None:
-    query = Person.all().order_by("id")
+async def test_values_list(people: list[Resident]) -> None:
+    query = Resident.all().order_by("id")
     assert await query.values_list("id", "name") == [(p.id, p.name) for p in people]
     assert await query.values_list("color", flat=True) == [Color.RED, Color.BLUE, Color.RED]
     assert await query.values_list("lines.price", flat=True) == [[Decimal("2.50"), Decimal(1)], [], []]
@@ -184,8 +184,8 @@ async def test_values_list(people: list[Person]) -> None:
         query.values("nam")
 
 
-async def test_values_without_names_are_all_fields(people: list[Person]) -> None:
-    (row,) = await Person.filter(name="Ann").values()
+async def test_values_without_names_are_all_fields(people: list[Resident]) -> None:
+    (row,) = await Resident.filter(name="Ann").values()
     assert row == dict(people[0])
 
 
@@ -196,7 +196,7 @@ class CitySummary(pydantic.BaseModel):
     city: str
 
 
-class PersonSummary(pydantic.BaseModel):
+class ResidentSummary(pydantic.BaseModel):
     id: int
     name: str
     years: int | None = None
@@ -211,7 +211,7 @@ class PersonSummary(pydantic.BaseModel):
 
 class Flat(pydantic.BaseModel):
     city: Annotated[str | None, From("address.city")] = None
-    skus: Annotated[list[str], From(Person.f.lines.sku)]
+    skus: Annotated[list[str], From(Resident.f.lines.sku)]
     tag_count: Annotated[int, From({"$size": "$tags"})]
     years: Annotated[int | None, From({"$add": ["$age", 1]})]
 
@@ -224,9 +224,9 @@ class Nested(pydantic.BaseModel):
     lines: list[RenamedLine]
 
 
-async def test_a_pydantic_model_is_a_projection(people: list[Person]) -> None:
-    ann, bob, _ = await Person.all().order_by("id").project(PersonSummary)
-    assert type(ann) is PersonSummary
+async def test_a_pydantic_model_is_a_projection(people: list[Resident]) -> None:
+    ann, bob, _ = await Resident.all().order_by("id").project(ResidentSummary)
+    assert type(ann) is ResidentSummary
     assert ann.model_dump() == {
         "id": people[0].id,
         "name": "Ann",
@@ -238,28 +238,28 @@ async def test_a_pydantic_model_is_a_projection(people: list[Person]) -> None:
     assert bob.address is None
 
 
-async def test_exactly_the_fields_of_the_summary_are_asked_for(people: list[Person]) -> None:
-    assert Person.all().project(PersonSummary).find_command().projection == {
+async def test_exactly_the_fields_of_the_summary_are_asked_for(people: list[Resident]) -> None:
+    assert Resident.all().project(ResidentSummary).find_command().projection == {
         "_id": 1, "name": 1, "years": 1, "worked": 1, "address.city": 1,
     }  # fmt: skip
 
 
 async def test_a_summary_computes_on_the_server(register: Any, config: Any) -> None:
-    await register(Person)
-    await Person.create(
+    await register(Resident)
+    await Resident.create(
         name="Ann",
         age=31,
         address=Address(st="Main 1", city="Oslo"),
         lines=[Line(sku="a", price=Decimal(1))],
         tags=["x"],
     )
-    (row,) = await Person.all().project(Flat)
+    (row,) = await Resident.all().project(Flat)
     assert row == Flat(city="Oslo", skus=["a"], tag_count=1, years=32)
-    (nested,) = await Person.all().project(Nested)
+    (nested,) = await Resident.all().project(Nested)
     assert nested.lines == [RenamedLine(article="a")]
 
 
-async def test_a_summary_asks_only_for_what_exists(people: list[Person]) -> None:
+async def test_a_summary_asks_only_for_what_exists(people: list[Resident]) -> None:
     class Wrong(pydantic.BaseModel):
         nam: str
 
@@ -274,68 +274,68 @@ async def test_a_summary_asks_only_for_what_exists(people: list[Person]) -> None
 
     for wrong, name in ((Wrong, "nam"), (WrongInside, "cty"), (WrongSource, "town")):
         with pytest.raises(UnknownFieldError, match=name):
-            Person.all().project(wrong)
+            Resident.all().project(wrong)
     with pytest.raises(InvalidValueError, match="its own collection"):
-        Person.all().project(Post)
+        Resident.all().project(Post)
 
 
-async def test_a_stored_value_that_does_not_fit_the_summary_is_an_error(people: list[Person]) -> None:
+async def test_a_stored_value_that_does_not_fit_the_summary_is_an_error(people: list[Resident]) -> None:
     class Strict(pydantic.BaseModel):
         name: int
 
     with pytest.raises(CorruptDocumentError, match="Strict"):
-        await Person.all().project(Strict)
+        await Resident.all().project(Strict)
 
 
 async def test_a_summary_served_by_an_index_alone(register: Any) -> None:
-    await register(Person)
-    await Person.create_compound_index({"name": 1, "age": 1})
-    await Person.bulk_create([{"name": f"p{n}", "age": n} for n in range(20)])
+    await register(Resident)
+    await Resident.create_compound_index({"name": 1, "age": 1})
+    await Resident.bulk_create([{"name": f"p{n}", "age": n} for n in range(20)])
 
     class NameAndAge(pydantic.BaseModel):
         name: str
         age: int
 
-    plan = await Person.filter(name="p3").project(NameAndAge).explain()
+    plan = await Resident.filter(name="p3").project(NameAndAge).explain()
     assert plan.is_covered
     assert (plan.documents_examined, plan.keys_examined, plan.returned) == (0, 1, 1)
-    assert (await Person.filter(name="p3").values("name", "age").explain()).is_covered
+    assert (await Resident.filter(name="p3").values("name", "age").explain()).is_covered
 
 
 # -- verbs --------------------------------------------------------------------------------------------------------
 
 
-async def test_first_and_last(people: list[Person]) -> None:
-    query = Person.all().order_by("name")
+async def test_first_and_last(people: list[Resident]) -> None:
+    query = Resident.all().order_by("name")
     assert await query.first() == people[0]
     assert await query.last() == people[2]
-    assert await Person.all().last() == people[2]
+    assert await Resident.all().last() == people[2]
     assert await query[:2].last() == people[1]
-    assert await Person.filter(name="nobody").last() is None
+    assert await Resident.filter(name="nobody").last() is None
 
 
-async def test_in_bulk(people: list[Person]) -> None:
+async def test_in_bulk(people: list[Resident]) -> None:
     ids = [p.id for p in people]
-    assert await Person.all().in_bulk([*ids, 10**6]) == dict(zip(ids, people, strict=True))
-    assert await Person.all().in_bulk([]) == {}
-    by_name = await Person.all().in_bulk(["Bob", "nobody"], field="name")
+    assert await Resident.all().in_bulk([*ids, 10**6]) == dict(zip(ids, people, strict=True))
+    assert await Resident.all().in_bulk([]) == {}
+    by_name = await Resident.all().in_bulk(["Bob", "nobody"], field="name")
     assert by_name == {"Bob": people[1]}
-    assert set(await Person.all().values("id", "name").in_bulk(ids)) == set(ids)
+    assert set(await Resident.all().values("id", "name").in_bulk(ids)) == set(ids)
     with pytest.raises(InvalidValueError, match="lack"):
-        await Person.all().values("name").in_bulk(ids)
+        await Resident.all().values("name").in_bulk(ids)
     with pytest.raises(InvalidValueError):
-        await Person.all().in_bulk("abc")
+        await Resident.all().in_bulk("abc")
 
 
-async def test_figures(people: list[Person]) -> None:
-    query = Person.all()
+async def test_figures(people: list[Resident]) -> None:
+    query = Resident.all()
     assert await query.sum("age") == 48
-    assert await query.avg(Person.f.age) == 24
+    assert await query.avg(Resident.f.age) == 24
     assert (await query.min("age"), await query.max("age")) == (17, 31)
     assert (await query.min("born"), await query.max("worked")) == (date(1990, 1, 2), timedelta(hours=2))
     assert await query.sum("worked") == timedelta(hours=3)
     assert await query.order_by("-age")[:1].sum("age") == 31
-    nobody = Person.filter(name="nobody")
+    nobody = Resident.filter(name="nobody")
     assert (await nobody.sum("age"), await nobody.avg("age"), await nobody.min("age")) == (0, None, None)
     assert await nobody.sum("worked") == timedelta(0)
     for field in ("tags", "address"):
@@ -344,31 +344,31 @@ async def test_figures(people: list[Person]) -> None:
 
 
 async def test_the_sum_of_decimals_is_exact(register: Any) -> None:
-    await register(Person)
-    await Person.bulk_create([{"name": "xx", "balance": Decimal("0.1")} for _ in range(3)])
-    assert await Person.all().sum("balance") == Decimal("0.3")
-    assert await Person.all().max("balance") == Decimal("0.1")
+    await register(Resident)
+    await Resident.bulk_create([{"name": "xx", "balance": Decimal("0.1")} for _ in range(3)])
+    assert await Resident.all().sum("balance") == Decimal("0.3")
+    assert await Resident.all().max("balance") == Decimal("0.1")
 
 
-async def test_sample(people: list[Person]) -> None:
-    found = await Person.all().sample(2)
+async def test_sample(people: list[Resident]) -> None:
+    found = await Resident.all().sample(2)
     assert len({p.id for p in found}) == 2
     assert all(p in people for p in found)
-    assert len(await Person.all().sample(10)) == 3
-    assert await Person.all().sample(0) == []
-    assert await Person.filter(name="Bob").values_list("name", flat=True).sample(5) == ["Bob"]
+    assert len(await Resident.all().sample(10)) == 3
+    assert await Resident.all().sample(0) == []
+    assert await Resident.filter(name="Bob").values_list("name", flat=True).sample(5) == ["Bob"]
 
 
-async def test_batches(people: list[Person]) -> None:
-    sizes = [len(batch) async for batch in Person.all().batches(2)]
+async def test_batches(people: list[Resident]) -> None:
+    sizes = [len(batch) async for batch in Resident.all().batches(2)]
     assert sizes == [2, 1]
-    assert [batch async for batch in Person.filter(name="nobody").batches(2)] == []
+    assert [batch async for batch in Resident.filter(name="nobody").batches(2)] == []
     with pytest.raises(InvalidValueError):
-        _ = [batch async for batch in Person.all().batches(0)]
+        _ = [batch async for batch in Resident.all().batches(0)]
 
 
-async def test_raw_rows_are_what_is_stored(people: list[Person]) -> None:
-    row = (await Person.filter(name="Ann").raw())[0]
+async def test_raw_rows_are_what_is_stored(people: list[Resident]) -> None:
+    row = (await Resident.filter(name="Ann").raw())[0]
     assert row["_id"] == people[0].id
     assert row["years"] == 31
     assert row["worked"] == 2 * 3600 * 10**6
@@ -380,39 +380,41 @@ async def test_raw_rows_are_what_is_stored(people: list[Person]) -> None:
 
 
 def test_mql_is_what_one_would_type() -> None:
-    query = Person.filter(age__gte=18, name="O'Neil").exclude(color=Color.BLUE).order_by("-age", "id").skip(5).limit(10)
+    query = (
+        Resident.filter(age__gte=18, name="O'Neil").exclude(color=Color.BLUE).order_by("-age", "id").skip(5).limit(10)
+    )
     assert query.mql() == (
-        """db.person.find({years: {$gte: 18}, name: "O'Neil", $nor: [{color: "b"}]})"""
+        """db.resident.find({years: {$gte: 18}, name: "O'Neil", $nor: [{color: "b"}]})"""
         """.sort({years: -1, _id: 1}).skip(5).limit(10)"""
     )
     moment = datetime(2026, 1, 2, 3, 4, 5, 6000, tzinfo=UTC)
-    assert Person.filter(created_at__lt=moment, balance=Decimal("1.5")).values("id").mql() == (
-        'db.person.find({created_at: {$lt: ISODate("2026-01-02T03:04:05.006Z")}, balance: NumberDecimal("1.5")}, '
+    assert Resident.filter(created_at__lt=moment, balance=Decimal("1.5")).values("id").mql() == (
+        'db.resident.find({created_at: {$lt: ISODate("2026-01-02T03:04:05.006Z")}, balance: NumberDecimal("1.5")}, '
         "{_id: 1})"
     )
-    assert Person.filter(tags__contains="x").raw().mql() == 'db.person.find({tags: "x"})'
-    assert Person.all().mql() == "db.person.find({})"
+    assert Resident.filter(tags__contains="x").raw().mql() == 'db.resident.find({tags: "x"})'
+    assert Resident.all().mql() == "db.resident.find({})"
 
 
 async def test_explain_names_the_index_or_says_that_there_is_none(register: Any) -> None:
-    await register(Person)
-    await Person.bulk_create([{"name": f"p{n}", "age": n} for n in range(20)])
-    none = await Person.filter(age=3).order_by("age").explain()
+    await register(Resident)
+    await Resident.bulk_create([{"name": f"p{n}", "age": n} for n in range(20)])
+    none = await Resident.filter(age=3).order_by("age").explain()
     assert none.index is None
     assert str(none).startswith("No index serves this query: 20 documents read for 1 result.")
     assert none.sorts_in_memory
-    await Person.create_index("age")
-    some = await Person.filter(age__gte=15).order_by("age").explain()
+    await Resident.create_index("age")
+    some = await Resident.filter(age__gte=15).order_by("age").explain()
     assert (some.index, dict(some.index_keys), some.sorts_in_memory) == ("years_1", {"years": 1}, False)
     assert "Served by the index years_1 on years (1)" in str(some)
-    by_id = await Person.filter(id=1).explain()
+    by_id = await Resident.filter(id=1).explain()
     assert by_id.index == "_id_"
 
 
 async def test_options_reach_the_server(register: Any) -> None:
-    await register(Person)
-    await Person.bulk_create([{"name": "Zoë"}, {"name": "zoe"}, {"name": "a10"}, {"name": "a9"}])
-    query = Person.all()
+    await register(Resident)
+    await Resident.bulk_create([{"name": "Zoë"}, {"name": "zoe"}, {"name": "a10"}, {"name": "a9"}])
+    query = Resident.all()
     assert await query.filter(name="ZOE").collation("en", strength=1).count() == 2
     numeric = query.filter(name__in=["a9", "a10"]).order_by("name").collation("en", numericOrdering=True)
     assert await numeric.values_list("name", flat=True) == ["a9", "a10"]
@@ -428,44 +430,44 @@ async def test_options_reach_the_server(register: Any) -> None:
 async def test_memory_refuses_collation() -> None:
     from mongodb_orm import DatabaseConfig, register_model  # noqa: PLC0415
 
-    await register_model(Person, DatabaseConfig(mongo_uri="memory://collation"))
+    await register_model(Resident, DatabaseConfig(mongo_uri="memory://collation"))
     with pytest.raises(NotSupportedError, match="collation"):
-        await Person.all().collation("en")
+        await Resident.all().collation("en")
 
 
-async def test_another_database(people: list[Person], any_config: Any) -> None:
+async def test_another_database(people: list[Resident], any_config: Any) -> None:
     other = f"{any_config.database_name}_other"
-    elsewhere = Person.all().using(database=other)
+    elsewhere = Resident.all().using(database=other)
     assert await elsewhere.count() == 0
-    await Person.filter(name="Ann").update(age=99)
+    await Resident.filter(name="Ann").update(age=99)
     moved = people[1].model_dump()
-    await Person.bulk_create([])
+    await Resident.bulk_create([])
     assert moved["name"] == "Bob"
     try:
         await elsewhere.update(age=5)
-        assert await Person.filter(age=5).count() == 0
+        assert await Resident.filter(age=5).count() == 0
         await elsewhere.delete()
-        assert await Person.count() == 3
+        assert await Resident.count() == 3
     finally:
         await elsewhere.hard_delete()
     with pytest.raises(InvalidValueError):
-        Person.all().using(database="a/b")
+        Resident.all().using(database="a/b")
 
 
 async def test_an_object_of_another_database_is_saved_there(register: Any, config: Any, admin: Any) -> None:
-    await register(Person)
+    await register(Resident)
     other = f"{config.database_name}_other"
-    ann = await Person.create(name="Ann")
+    ann = await Resident.create(name="Ann")
     try:
-        admin[other].person.insert_one(admin[config.database_name].person.find_one({"_id": ann.id}))
-        there = await Person.all().using(database=other).one()
+        admin[other].resident.insert_one(admin[config.database_name].resident.find_one({"_id": ann.id}))
+        there = await Resident.all().using(database=other).one()
         there.name = "There"
         await there.save()
         assert (await there.refresh_from_db()).name == "There"
-        assert (await Person.all().one()).name == "Ann"
+        assert (await Resident.all().one()).name == "Ann"
         assert await pickle.loads(pickle.dumps(there)).delete()
-        assert await Person.count() == 1
-        assert admin[other].person.count_documents({}) == 0
+        assert await Resident.count() == 1
+        assert admin[other].resident.count_documents({}) == 0
     finally:
         admin.drop_database(other)
 

@@ -14,6 +14,7 @@ from mongodb_orm import (
     ConfigurationError,
     DatabaseConfig,
     IndexSpec,
+    InvalidTokenError,
     InvalidValueError,
     NotSupportedError,
     Q,
@@ -29,6 +30,7 @@ from mongodb_orm import (
 from mongodb_orm.codec import codec_of
 from mongodb_orm.compiler.pipelines import compile_pipeline
 from mongodb_orm.compiler.updates import compile_operators, compile_values
+from mongodb_orm.queryset.tokens import TokenMaker
 from mongodb_orm.schema import index_from, spec_of
 
 
@@ -203,6 +205,63 @@ def test_queries(build: Any, error: type[Exception]) -> None:
         build()
 
 
+PAGES: list[tuple[dict[str, Any], str]] = [
+    ({"page": 0}, "page"),
+    ({"page": -1}, "page"),
+    ({"page": 1.5}, "page"),
+    ({"page": True}, "page"),
+    ({"page": "2"}, "page"),
+    ({"page": None}, "page"),
+    ({"page": 2**62, "size": 4}, "page"),
+    ({"size": 0}, "size"),
+    ({"size": -5}, "size"),
+    ({"size": 1001}, "size"),
+    ({"size": 11, "max_size": 10}, "size"),
+    ({"size": "20"}, "size"),
+    ({"size": None}, "size"),
+    ({"max_size": 0}, "max_size"),
+    ({"max_size": 2**31}, "max_size"),
+    ({"max_size": None}, "max_size"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "names"), PAGES, ids=str)
+async def test_pages(arguments: dict[str, Any], names: str) -> None:
+    calls = [User.all().paginate(**arguments)]
+    if "page" not in arguments:
+        calls.append(User.all().paginate_after(**arguments))
+    for call in calls:
+        with pytest.raises(InvalidValueError, match=f"^{names} is a whole number") as caught:
+            await call
+        assert (caught.value.model, caught.value.field) == ("User", names)
+
+
+TOKENS: list[Any] = [
+    "",
+    " ",
+    "x",
+    "AAAA",
+    "=",
+    "é",
+    "A" * 99,
+    "A" * 100_000,
+    "$where",
+    "null",
+    0,
+    5,
+    True,
+    b"AAAA",
+    [],
+    {},
+]
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=lambda token: repr(token)[:12])
+def test_page_tokens(token: Any) -> None:
+    with pytest.raises(InvalidTokenError, match="page token for User"):
+        TokenMaker(spec_of(User), b"12345678", None).read(token)
+
+
 UPDATES: list[tuple[Any, type[Exception]]] = [
     ({"nope": 1}, UnknownFieldError),
     ({"age__foo": 1}, UnknownLookupError),
@@ -316,6 +375,8 @@ CONFIGS: list[dict[str, Any]] = [
     {"ssl": False, "ssl_cert_reqs": "required"},
     {"ssl_ca_file": "/no/such/file"},
     {"write_concern": -1},
+    {"token_secret": "short"},
+    {"token_secret": ""},
     {"nope": 1},
 ]
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel as Plain
 from pydantic import Field
 
 from mongodb_orm import BaseModel, Q, SoftDeleteMixin
+from mongodb_orm.compiler.keyset import beyond, total_order, watched_paths
 from mongodb_orm.compiler.pipelines import compile_pipeline
 from mongodb_orm.compiler.projections import compile_projection, row_names
 from mongodb_orm.compiler.updates import compile_operators, compile_values
@@ -204,3 +205,37 @@ def test_soft_deletion_is_in_the_filter_unless_it_is_named() -> None:
 def test_logs_show_shapes_without_values() -> None:
     shown = shape_of_values({"name": "secret", "$or": [{"age": {"$gt": 5}}], "tags": ["a"]})
     assert shown == {"name": "?", "$or": [{"age": {"$gt": "?"}}], "tags": ["?"]}
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ((), (("_id", 1),)),
+        ((("age", -1),), (("age", -1), ("_id", -1))),
+        ((("age", -1), ("name", 1)), (("age", -1), ("name", 1), ("_id", 1))),
+        ((("_id", -1), ("age", 1)), (("_id", -1),)),
+        ((("age", -1), ("age", 1)), (("age", -1), ("_id", 1))),
+    ],
+)
+def test_orders_are_total(sort: Any, order: Any) -> None:
+    assert total_order(sort) == order
+
+
+def test_what_lies_beyond_a_key() -> None:
+    order = (("a", 1), ("b", -1), ("_id", -1))
+    assert beyond(order, ("$x", None, 7)) == {
+        "$or": [
+            {"$expr": {"$gt": ["$a", {"$literal": "$x"}]}},
+            {"a": {"$eq": "$x"}, "b": {"$exists": True}, "$expr": {"$lt": ["$b", {"$literal": None}]}},
+            {"a": {"$eq": "$x"}, "b": {"$eq": None}, "$expr": {"$lt": ["$_id", {"$literal": 7}]}},
+        ]
+    }
+    assert beyond((("_id", 1),), (7,), inclusive=True) == {"$expr": {"$gte": ["$_id", {"$literal": 7}]}}
+
+
+@pytest.mark.parametrize(
+    ("path", "watched"),
+    [("name", ()), ("home.city", ()), ("extra.a", ("extra.a",)), ("extra.a.b", ("extra.a", "extra.a.b")), ("born", ())],
+)
+def test_where_lists_may_turn_up(path: str, watched: tuple[str, ...]) -> None:
+    assert watched_paths(spec_of(Person), ((path, 1), ("_id", 1))) == watched

@@ -102,3 +102,15 @@ def test_logging_touches_only_our_logger(capsys: pytest.CaptureFixture[str]) -> 
     assert (logging.getLogger().level, logging.getLogger().handlers) == (root_level, root_handlers)
     logger.handlers.clear()
     logger.setLevel(logging.NOTSET)
+
+
+def test_the_token_secret_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_ORM_TOKEN_SECRET", "a secret of some length")
+    config = DatabaseConfig()
+    assert config.token_secret is not None
+    assert config.token_secret.get_secret_value() == "a secret of some length"
+    assert "of some length" not in f"{config!r} {config} {config.model_dump()} {config.model_dump_json()}"
+    assert config != DatabaseConfig(token_secret="another secret of some length")
+    with pytest.raises(ConfigurationError, match="token_secret") as caught:
+        DatabaseConfig(token_secret="s3cret")
+    assert "s3cret" not in f"{caught.value!r} {caught.value.facts}"

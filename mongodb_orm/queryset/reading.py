@@ -1,0 +1,259 @@
+"""The verbs that read: a query awaited, streamed, paged, sampled, explained."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from ..commands import RunCommand
+from ..exceptions import DocumentNotFoundError, InvalidValueError, MultipleDocumentsError
+from ..executor import run, stream
+from ..expressions import path_text
+from ..extras import load_extra
+from ..schema import MappedModel, set_database, spec_of
+from . import figures
+from .chain import Chain
+from .explaining import Explanation, explanation_of
+from .pages import KeysetPage, Page
+from .paging import MAX_PAGE_SIZE, read_page, read_page_after
+from .results import Objects, PartialObjects
+from .state import STREAM_BATCH
+
+M = TypeVar("M", bound=MappedModel)
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Chain[M], Generic[M, R]):
+    """The part of a query that gives results of type `R`."""
+
+    def __await__(self) -> Generator[Any, None, list[R]]:
+        return self.to_list().__await__()
+
+    async def __aiter__(self) -> AsyncIterator[R]:
+        read = self._reader()
+        async for chunk in stream(self.model, self.find_command(batch_size=STREAM_BATCH), database=self.database):
+            for result in read(chunk):
+                yield result
+
+    async def to_list(self) -> list[R]:
+        """Return all results, as `await query` does."""
+        read = self._reader()
+        results: list[R] = []
+        async for chunk in stream(self.model, self.find_command(), database=self.database):
+            results += read(chunk)
+        return results
+
+    async def batches(self, size: int = STREAM_BATCH) -> AsyncIterator[list[R]]:
+        """Stream the results in lists of `size`, the last of which may be shorter.
+
+        Example:
+            >>> async for users in User.all().batches(1000):
+            ...     await send(users)
+        """
+        if self.whole_number("size", size) == 0:
+            raise InvalidValueError("A batch has at least one document.", field="size", value=size)
+        batch: list[R] = []
+        query = self if self.batch else replace(self, batch=size)
+        async for result in query:
+            batch.append(result)
+            if len(batch) == size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    async def to_arrow(self) -> Any:
+        """Return the results as a `pyarrow.Table`, without a Python object for each of them.
+
+        Ids of type `ObjectId` and `UUID` become text. It needs the extra `arrow`.
+
+        Raises:
+            NotSupportedError: When the extra is not installed, or a field has no type of Arrow's.
+        """
+        build = load_extra(
+            "mongodb_orm.queryset.arrow", "arrow_table", feature="to_arrow()", package="mongodb-orm[arrow]"
+        )
+        return await build(self)
+
+    async def to_pandas(self) -> Any:
+        """Return the results as a `pandas.DataFrame`; see `to_arrow`."""
+        return (await self.to_arrow()).to_pandas()
+
+    async def to_polars(self) -> Any:
+        """Return the results as a `polars.DataFrame`; see `to_arrow`."""
+        from_arrow = load_extra("polars", "from_arrow", feature="to_polars()", package="mongodb-orm[arrow]")
+        return from_arrow(await self.to_arrow())
+
+    async def first(self) -> R | None:
+        """Return the first result, or None."""
+        results = await self[:1].to_list()
+        return results[0] if results else None
+
+    async def one(self) -> R:
+        """Return the only result.
+
+        Raises:
+            DocumentNotFoundError: When there is none.
+            MultipleDocumentsError: When there are more.
+        """
+        found = await self.one_or_none()
+        if found is None:
+            raise DocumentNotFoundError(f"No {self.model.__name__} matches.", model=self.model.__name__)
+        return found
+
+    async def one_or_none(self) -> R | None:
+        """Return the only result, or None when there is none.
+
+        Raises:
+            MultipleDocumentsError: When there are more.
+        """
+        results = await self[:2].to_list()
+        if len(results) > 1:
+            raise MultipleDocumentsError(
+                f"More than one {self.model.__name__} matches.",
+                hint="Use first(), or narrow the query.",
+                model=self.model.__name__,
+            )
+        return results[0] if results else None
+
+    async def get(self, *conditions: Any, **lookups: Any) -> R | None:
+        """Return the first result that fulfils the conditions too, or None."""
+        return await self.filter(*conditions, **lookups).first()
+
+    async def last(self) -> R | None:
+        """Return the last result in the query's order, the highest id when it has none, or None."""
+        if self.skipped or self.limited or self.is_empty:
+            results = await self.to_list()
+            return results[-1] if results else None
+        order = self.sort or (("_id", 1),)
+        if any(direction not in (1, -1) for _, direction in order):
+            raise InvalidValueError("An order by score has no reverse.", hint="Use first() with another order.")
+        return await replace(self, sort=tuple((path, -direction) for path, direction in order)).first()
+
+    async def paginate(self, page: int = 1, size: int = 20, *, max_size: int = MAX_PAGE_SIZE) -> Page[R]:
+        """Return one numbered page with the total, in one trip; without an order, documents are ordered by id.
+
+        The server passes over every document before the page, and counts all: use `paginate_after` for large results.
+
+        Args:
+            page: The page's number, from 1.
+            size: How many results a page holds.
+            max_size: The largest size that is taken.
+
+        Raises:
+            InvalidValueError: When page or size is out of range, or the query has a limit or skip of its own.
+
+        Example:
+            >>> page = await User.filter(is_active=True).order_by("-created_at").paginate(page=2, size=20)
+        """
+        self.refuse_window("paginate")
+        return await read_page(
+            self.model,
+            self.find_command(),
+            self._reader(),
+            self.results.result_type,
+            page=page,
+            size=size,
+            max_size=max_size,
+            database=self.database,
+        )
+
+    async def paginate_after(
+        self, token: str | None = None, size: int = 20, *, max_size: int = MAX_PAGE_SIZE
+    ) -> KeysetPage[R]:
+        """Return the page at a place: however deep, it costs the same, and what is inserted meanwhile shifts nothing.
+
+        Args:
+            token: `next_token` or `prev_token` of another page of the same query; None for the first page.
+            size: How many results a page holds.
+            max_size: The largest size that is taken.
+
+        Raises:
+            InvalidTokenError: When the token was not made here, or for another model, filter or order.
+            InvalidValueError: When the order goes by a list, the size is out of range, or the query has a limit or
+                skip of its own.
+
+        Example:
+            >>> page = await User.all().order_by("-created_at").paginate_after(token, size=20)
+        """
+        self.refuse_window("paginate_after")
+        return await read_page_after(
+            self.model,
+            self.find_command(),
+            self._reader(),
+            self.results.result_type,
+            token=token,
+            size=size,
+            max_size=max_size,
+            database=self.database,
+        )
+
+    async def in_bulk(self, values: Iterable[Any], *, field: Any = None) -> dict[Any, R]:
+        """Return the results by their id, or by another field, for those of `values` that exist.
+
+        Args:
+            values: Ids, or values of `field`; any number of them.
+            field: A field whose values are unique; the id unless given.
+
+        Example:
+            >>> users = await User.all().in_bulk([1, 2, 3])
+            >>> users[1].username
+        """
+        return await figures.in_bulk(self, values, path_text(field) if field is not None else None)
+
+    async def sample(self, count: int) -> list[R]:
+        """Return `count` results chosen at random, all of them when there are fewer; none comes twice."""
+        if self.whole_number("count", count) == 0 or self.is_empty:
+            return []
+        projection = self.results.projection
+        stages: list[dict[str, Any]] = [{"$sample": {"size": count}}]
+        if projection:
+            stages.append({"$project": dict(projection)})
+        read = self._reader()
+        results: list[R] = []
+        async for chunk in stream(self.model, self.aggregate_command(*stages), database=self.database):
+            results += read(chunk)
+        return results
+
+    async def explain(self) -> Explanation:
+        """Run the query on the server for its figures, and say which index serves it, or that none does.
+
+        Example:
+            >>> print(await User.filter(email="ann@example.com").explain())
+            Served by the index email_1 on email (1). 1 key and 1 document read for 1 result. It took 0 ms.
+        """
+        command = self.find_command()
+        find: dict[str, Any] = {
+            "find": spec_of(self.model).collection,
+            "filter": command.filter,
+            "projection": command.projection,
+            "sort": dict(command.sort) or None,
+            "skip": command.skip or None,
+            "limit": command.limit or None,
+            "hint": command.hint,
+            "collation": command.collation,
+            "allowDiskUse": command.allow_disk_use,
+        }
+        given = {name: value for name, value in find.items() if value is not None}
+        answer = await run(
+            self.model,
+            RunCommand(command={"explain": given, "verbosity": "executionStats"}),
+            database=self.database,
+        )
+        return explanation_of(answer)
+
+    def _reader(self) -> Any:
+        read = self.results.reader()
+        database = self.database
+        if database is None or not isinstance(self.results, Objects | PartialObjects):
+            return read
+
+        def read_elsewhere(chunk: bytes) -> list[Any]:
+            documents = read(chunk)
+            for document in documents:
+                set_database(document, database)
+            return documents
+
+        return read_elsewhere
