@@ -10,6 +10,7 @@ from .compiler.casting import Place, cast
 from .compiler.scopes import hidden_filter
 from .connections import DatabaseConfig
 from .exceptions import DuplicateDocumentError, InvalidValueError
+from .expressions import join
 from .indexes import IndexAccess, create_index, drop_index, list_indexes
 from .persistence import bulk, deleting, saving
 from .queryset import Page, QuerySet
@@ -128,9 +129,7 @@ class BaseModel(MappedModel):
         Example:
             >>> users = await User.filter(is_active=True, age__gte=18, sort_by={"created_at": -1}, limit=20)
         """
-        query: QuerySet[Self, Any] = QuerySet(cls)
-        if conditions or lookups:
-            query = query.filter(*conditions, **lookups)
+        query: QuerySet[Self, Any] = QuerySet(cls, join(*conditions, **lookups))
         if sort_by is not None:
             query = query.sort_by(sort_by)
         if skip != 0:

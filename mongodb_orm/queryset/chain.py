@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal, Self, TypeVar
 
@@ -39,27 +39,27 @@ class Chain(QueryState[M]):
 
     def order_by(self, *order: Any) -> Self:
         """Sort by fields, `"-name"` descending; replaces an earlier order, and without arguments removes it."""
-        return replace(self, sort=compile_sort(spec_of(self.model), order))
+        return self.but(sort=compile_sort(spec_of(self.model), order))
 
     def sort_by(self, order: Any) -> Self:
         """Sort by a mapping of fields to directions, or any other form that `filter(sort_by=...)` takes."""
-        return replace(self, sort=compile_sort(spec_of(self.model), order))
+        return self.but(sort=compile_sort(spec_of(self.model), order))
 
     def limit(self, count: int) -> Self:
         """Take at most `count` documents; 0 takes all."""
-        return replace(self, limited=self.whole_number("limit", count))
+        return self.but(limited=self.whole_number("limit", count))
 
     def skip(self, count: int) -> Self:
         """Leave out the first `count` documents."""
-        return replace(self, skipped=self.whole_number("skip", count))
+        return self.but(skipped=self.whole_number("skip", count))
 
     def with_deleted(self) -> Self:
         """Include documents that were deleted softly."""
-        return replace(self, visibility="all")
+        return self.but(visibility="all")
 
     def only_deleted(self) -> Self:
         """Take only documents that were deleted softly."""
-        return replace(self, visibility="deleted")
+        return self.but(visibility="deleted")
 
     def scope(self, name: str, /, *arguments: Any, **options: Any) -> Self:
         """Narrow the query by a scope that `Meta.scopes` names.
@@ -92,25 +92,25 @@ class Chain(QueryState[M]):
 
     def unscoped(self) -> Self:
         """Leave out the model's default scope; soft deletion stays."""
-        return replace(self, is_scoped=False)
+        return self.but(is_scoped=False)
 
     def using(self, *, database: str) -> Self:
         """Run the query on another database of the same server; objects remember it when they are saved."""
         if not isinstance(database, str) or not database or set(database) & set('/\\. "$\0'):
             raise InvalidValueError(f"{database!r} is no name of a database.", field="database", value=database)
-        return replace(self, database=database)
+        return self.but(database=database)
 
     def batch_size(self, count: int) -> Self:
         """Fetch `count` documents per trip."""
-        return replace(self, batch=self.whole_number("batch_size", count))
+        return self.but(batch=self.whole_number("batch_size", count))
 
     def hint(self, index: str) -> Self:
         """Make the server use an index, by its name."""
-        return replace(self, index_hint=index)
+        return self.but(index_hint=index)
 
     def comment(self, text: Any) -> Self:
         """Attach a comment that shows in the server's log and profiler."""
-        return replace(self, note=text)
+        return self.but(note=text)
 
     def collation(self, locale: str | Mapping[str, Any], *, strength: int | None = None, **options: Any) -> Self:
         """Compare and sort strings by the rules of a language.
@@ -129,13 +129,13 @@ class Chain(QueryState[M]):
             rules["strength"] = strength
         if not isinstance(rules.get("locale"), str):
             raise InvalidValueError(f"{locale!r} is no collation.", hint='Write collation("en", strength=2).')
-        return replace(self, rules={**rules, **options})
+        return self.but(rules={**rules, **options})
 
     def max_time(self, seconds: float) -> Self:
         """Let the server give up after so many seconds."""
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 2**31:
             raise InvalidValueError(f"max_time is a number of seconds above 0, not {seconds!r}.", value=seconds)
-        return replace(self, deadline_ms=max(1, int(seconds * 1000)))
+        return self.but(deadline_ms=max(1, int(seconds * 1000)))
 
     def read_preference(self, mode: ReadPreference) -> Self:
         """Say which members of a replica set may answer: what a secondary answers may be a little old."""
@@ -143,15 +143,15 @@ class Chain(QueryState[M]):
             raise InvalidValueError(
                 f"{mode!r} is no read preference.", hint=f"Use one of {', '.join(_READ_PREFERENCES)}.", value=mode
             )
-        return replace(self, read_from=mode)
+        return self.but(read_from=mode)
 
     def allow_disk_use(self, allowed: bool = True) -> Self:
         """Let the server sort more than 100 MB by way of temporary files."""
-        return replace(self, disk_use=allowed)
+        return self.but(disk_use=allowed)
 
     def allow_javascript(self) -> Self:
         """Let `$where` and `$function` pass; never with input from outside."""
-        return replace(self, javascript=True)
+        return self.but(javascript=True)
 
     def __getitem__(self, window: slice) -> Self:
         """Take a slice, as of a list; negative bounds and steps are refused."""
@@ -164,4 +164,4 @@ class Chain(QueryState[M]):
         limits = [count for count in (inner, left) if count is not None]
         limit = min(limits) if limits else 0
         is_empty = self.is_empty or (bool(limits) and limit == 0)
-        return replace(self, skipped=self.skipped + start, limited=limit, is_empty=is_empty)
+        return self.but(skipped=self.skipped + start, limited=limit, is_empty=is_empty)

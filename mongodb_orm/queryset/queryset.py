@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast, overload
 
 import pydantic
@@ -110,7 +110,7 @@ class QuerySet(Reading[M, R], Generic[M, R]):
 
     async def exists(self) -> bool:
         """Return whether there is any result."""
-        return bool(await replace(self, kind=RawRows({"_id": 1}), sort=())[:1].to_list())
+        return bool(await self.but(kind=RawRows({"_id": 1}), sort=())[:1].to_list())
 
     async def distinct(self, field: Any) -> list[Any]:
         """Return the distinct values of a field, in no particular order; of a list field, those of its elements."""
@@ -173,7 +173,7 @@ class QuerySet(Reading[M, R], Generic[M, R]):
         return await hard_delete_matching(self.model, self.filter_document(), **self.write_options())
 
     def _returning(self, kind: Results) -> QuerySet[M, Any]:
-        return cast("QuerySet[M, Any]", replace(self, kind=kind))
+        return cast("QuerySet[M, Any]", self.but(kind=kind))
 
     def _valued(self, values: Values) -> QuerySet[M, Any]:
         _ = values.projection  # a misspelt field is an error here, not when the query is sent

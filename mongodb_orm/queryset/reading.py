@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ..commands import RunCommand
@@ -55,7 +55,7 @@ class Reading(Chain[M], Generic[M, R]):
         if self.whole_number("size", size) == 0:
             raise InvalidValueError("A batch has at least one document.", field="size", value=size)
         batch: list[R] = []
-        query = self if self.batch else replace(self, batch=size)
+        query = self if self.batch else self.but(batch=size)
         async for result in query:
             batch.append(result)
             if len(batch) == size:
@@ -130,7 +130,7 @@ class Reading(Chain[M], Generic[M, R]):
         order = self.sort or (("_id", 1),)
         if any(direction not in (1, -1) for _, direction in order):
             raise InvalidValueError("An order by score has no reverse.", hint="Use first() with another order.")
-        return await replace(self, sort=tuple((path, -direction) for path, direction in order)).first()
+        return await self.but(sort=tuple((path, -direction) for path, direction in order)).first()
 
     async def paginate(self, page: int = 1, size: int = 20, *, max_size: int = MAX_PAGE_SIZE) -> Page[R]:
         """Return one numbered page with the total, in one trip; without an order, documents are ordered by id.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Generic, Self, TypeVar
 
 from ..commands import Aggregate, Count, Find
@@ -46,6 +47,13 @@ class QueryState(Generic[M]):
     database: str | None = None
     disk_use: bool | None = None
     javascript: bool = False
+
+    def but(self, **changes: Any) -> Self:
+        """Return the query with some attributes changed; `dataclasses.replace` takes four times as long."""
+        query = object.__new__(type(self))
+        for name, value in zip(_NAMES, _values_of(self), strict=True):
+            _set(query, name, changes.get(name, value))
+        return query
 
     @property
     def results(self) -> Results:
@@ -154,7 +162,7 @@ class QueryState(Generic[M]):
             raise InvalidValueError(
                 "A query cannot be narrowed after limit, skip or a slice.", hint="Filter first, then slice."
             )
-        return replace(self, condition=condition if self.condition is EVERYTHING else And((self.condition, condition)))
+        return self.but(condition=condition if self.condition is EVERYTHING else And((self.condition, condition)))
 
     def refuse_window(self, verb: str) -> None:
         """Raise when the query has a limit or a skip, which the verb has not.
@@ -182,6 +190,11 @@ class QueryState(Generic[M]):
                 value=count,
             )
         return count
+
+
+_NAMES = tuple(field.name for field in fields(QueryState))
+_values_of = attrgetter(*_NAMES)
+_set = object.__setattr__
 
 
 def pipeline_text(query: QueryState[Any], *stages: Mapping[str, Any]) -> str:

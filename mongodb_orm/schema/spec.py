@@ -98,6 +98,7 @@ class ModelSpec:
         names: Python names by stored name.
         deletion: How deleting marks, or None when it removes.
         keywords: The keyword lookups that were taken apart before.
+        paths: The paths that were resolved before.
         sightings: The shapes of queries that this process has seen.
     """
 
@@ -123,6 +124,7 @@ class ModelSpec:
         self.deletion = deletion
         self.accepts_extra = accepts_extra(model)
         self.keywords: dict[str, Any] = {}
+        self.paths: dict[tuple[str, ...], Resolved] = {}
         self.sightings: dict[Any, Any] = {}
 
     @cached_property
@@ -232,12 +234,19 @@ def step(shape: Shape, part: str) -> tuple[str, Shape] | None:
     return None
 
 
+_KEPT_PATHS = 10_000
+"""How many paths of a model are remembered: a dict field has as many as its keys, which may come from outside."""
+
+
 def resolve(spec: ModelSpec, path: tuple[str, ...]) -> Resolved:
     """Translate a path of Python names.
 
     Raises:
         UnknownFieldError: When a step leads nowhere.
     """
+    known = spec.paths.get(path)
+    if known is not None:
+        return known
     shape = Shape(spec.model, "model", model=spec.model)
     stored: list[str] = []
     for position, part in enumerate(path):
@@ -248,7 +257,10 @@ def resolve(spec: ModelSpec, path: tuple[str, ...]) -> Resolved:
             )
         stored.append(found[0])
         shape = found[1]
-    return Resolved(".".join(stored), shape)
+    resolved = Resolved(".".join(stored), shape)
+    if len(spec.paths) < _KEPT_PATHS:
+        spec.paths[path] = resolved
+    return resolved
 
 
 def member_names(shape: Shape) -> list[str]:
