@@ -18,6 +18,7 @@ from typing import Any
 import beanie
 import odmantic
 import pydantic
+from bson.codec_options import CodecOptions
 from pydantic import Field
 from pymongo import AsyncMongoClient
 
@@ -142,8 +143,10 @@ async def reading(bench: Bench) -> None:
     async def by_hand() -> list[ByHand]:
         return [ByHand.model_validate(document) async for document in bench.raw.find()]
 
+    aware = bench.raw.with_options(codec_options=CodecOptions(tz_aware=True))
     samples: dict[str, Sample] = {
         "raw driver, dicts (baseline)": lambda: bench.raw.find().to_list(None),
+        "raw driver, dicts, aware datetimes": lambda: aware.find().to_list(None),
         "raw driver + Pydantic by hand": by_hand,
         "mongodb_orm, pymongo": lambda: Ours.all().to_list(),
         "mongodb_orm, motor": lambda: OursMotor.all().to_list(),
