@@ -3,6 +3,7 @@
 from .aggregation import Aggregation
 from .codec import register_encoder
 from .commands import Command
+from .compiler.lookups import Whole
 from .compiler.operators import register_lookup
 from .connections import (
     ConnectionManager,
@@ -28,6 +29,7 @@ from .exceptions import (
     EmbeddedServerError,
     IndexConflictError,
     InvalidValueError,
+    MissingIndexError,
     ModelNotInitializedError,
     MongoDBORMError,
     MultipleDocumentsError,
@@ -45,12 +47,33 @@ from .exceptions import (
     UnsafeQueryError,
     ValidationError,
 )
-from .expressions import Condition, FieldPath, From, Q
+from .expressions import (
+    AnyGeometry,
+    Box,
+    Circle,
+    Condition,
+    Expression,
+    FieldPath,
+    From,
+    GeometryCollection,
+    LineString,
+    MultiLineString,
+    MultiPoint,
+    MultiPolygon,
+    Near,
+    Order,
+    Point,
+    Polygon,
+    Q,
+    TextSearch,
+    expr,
+    field,
+)
 from .indexes import Advice, IndexChanges, IndexDifference, IndexInfo, IndexManager, IndexPlan
 from .logs import setup_logging
 from .mixins import SoftDeleteMixin
 from .model import BaseModel
-from .queryset import Explanation, QuerySet
+from .queryset import Explanation, Nearby, QuerySet, Ranked, Scored
 from .registration import register_all_models, register_model, register_models
 from .schema import Indexed, IndexSpec, ModelConfig
 from .testing import create_test_data
@@ -62,10 +85,13 @@ __version__ = "0.1.0"
 __all__ = [
     "Advice",
     "Aggregation",
+    "AnyGeometry",
     "BaseModel",
+    "Box",
     "BulkDuplicateError",
     "BulkError",
     "BulkFailure",
+    "Circle",
     "Collision",
     "Command",
     "Condition",
@@ -81,8 +107,10 @@ __all__ = [
     "DuplicateDocumentError",
     "EmbeddedServerError",
     "Explanation",
+    "Expression",
     "FieldPath",
     "From",
+    "GeometryCollection",
     "HealthReport",
     "IndexChanges",
     "IndexConflictError",
@@ -93,19 +121,32 @@ __all__ = [
     "IndexSpec",
     "Indexed",
     "InvalidValueError",
+    "LineString",
+    "MissingIndexError",
     "ModelConfig",
     "ModelNotInitializedError",
     "MongoDBORMError",
+    "MultiLineString",
+    "MultiPoint",
+    "MultiPolygon",
     "MultipleDocumentsError",
+    "Near",
+    "Nearby",
     "NotSupportedError",
     "ObjectId",
     "OperationError",
+    "Order",
+    "Point",
+    "Polygon",
     "Q",
     "QueryError",
     "QuerySet",
+    "Ranked",
     "RegistrationError",
+    "Scored",
     "SoftDeleteMixin",
     "StaleDocumentError",
+    "TextSearch",
     "TimeoutError",
     "TransactionError",
     "UnencodableValueError",
@@ -115,10 +156,13 @@ __all__ = [
     "UnsafeQueryError",
     "UpdateResult",
     "ValidationError",
+    "Whole",
     "__version__",
     "close_all_connections",
     "create_test_data",
     "current_datetime",
+    "expr",
+    "field",
     "health_check",
     "health_report",
     "register_all_models",

@@ -10,9 +10,10 @@ from .compiler.casting import Place, cast
 from .compiler.scopes import hidden_filter
 from .connections import DatabaseConfig
 from .exceptions import DuplicateDocumentError, InvalidValueError
+from .expressions import PositionLike
 from .indexes import IndexAccess, create_index, drop_index, list_indexes
 from .persistence import bulk, deleting, saving
-from .queryset import QuerySet
+from .queryset import Nearby, QuerySet, Ranked
 from .registration import register_model
 from .schema import MappedModel, index_from, spec_of
 from .types import Document
@@ -148,6 +149,18 @@ class BaseModel(MappedModel):
     def all(cls) -> QuerySet[Self, Self]:
         """Return a query on every document."""
         return QuerySet(cls)
+
+    @classmethod
+    def search(cls, words: str, *, language: str | None = None, case_sensitive: bool = False) -> QuerySet[Self, Self]:
+        """Return a query on the documents with these words, the best match first; see `QuerySet.search`."""
+        return cls.all().search(words, language=language, case_sensitive=case_sensitive)
+
+    @classmethod
+    def nearest(
+        cls, field: Any, point: PositionLike, *, max_distance: float | None = None, min_distance: float | None = None
+    ) -> Ranked[Nearby[Self]]:
+        """Return a query on all documents by their distance from a point; see `QuerySet.nearest`."""
+        return cls.all().nearest(field, point, max_distance=max_distance, min_distance=min_distance)
 
     @classmethod
     async def get(cls, *conditions: Any, **lookups: Any) -> Self | None:

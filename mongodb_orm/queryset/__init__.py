@@ -2,5 +2,6 @@
 
 from .explaining import Explanation
 from .queryset import QuerySet
+from .ranked import Nearby, Ranked, Scored
 
-__all__ = ["Explanation", "QuerySet"]
+__all__ = ["Explanation", "Nearby", "QuerySet", "Ranked", "Scored"]

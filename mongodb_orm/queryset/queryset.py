@@ -12,7 +12,7 @@ from ..commands import Distinct, EstimatedCount, RunCommand
 from ..compiler.projections import field_path
 from ..exceptions import DocumentNotFoundError, InvalidValueError, MultipleDocumentsError
 from ..executor import run, stream
-from ..expressions import path_text
+from ..expressions import Near, PositionLike, path_text
 from ..persistence.deleting import delete_matching, hard_delete_matching
 from ..persistence.updating import update_matching
 from ..schema import MappedModel, resolve, set_database, spec_of
@@ -20,6 +20,7 @@ from ..types import Document
 from . import figures
 from .chain import Chain
 from .explaining import Explanation, explanation_of
+from .ranked import Nearby, Ranked, Scored, nearest, scored
 from .results import Objects, PartialObjects, RawRows, Results, Values, projected
 from .state import STREAM_BATCH
 
@@ -97,6 +98,32 @@ class QuerySet(Chain[M], Generic[M, R]):
     def raw(self) -> QuerySet[M, Document]:
         """Return plain dicts as they are stored, of the driver's own values (`Decimal128`), at the driver's speed."""
         return self._returning(RawRows(self.results.projection))
+
+    def nearest(
+        self,
+        field: Any,
+        point: PositionLike,
+        *,
+        max_distance: float | None = None,
+        min_distance: float | None = None,
+    ) -> Ranked[Nearby[R]]:
+        """Return the results by their distance from a point, each with that distance.
+
+        Args:
+            field: The field with the places; it needs a `2dsphere` index.
+            point: The point, or its longitude and latitude.
+            max_distance: At most so many metres away.
+            min_distance: At least so many metres away.
+
+        Example:
+            >>> for shop, distance in await Shop.filter(is_open=True).nearest("location", Point(10.75, 59.91)).limit(5):
+            ...     print(shop.name, round(distance))
+        """
+        return nearest(self, field, Near(point, max_distance, min_distance), self._reader())
+
+    def with_scores(self) -> Ranked[Scored[R]]:
+        """Return the results of a `search`, each with its score."""
+        return scored(self, self._reader())
 
     def __await__(self) -> Generator[Any, None, list[R]]:
         return self.to_list().__await__()
@@ -182,8 +209,7 @@ class QuerySet(Chain[M], Generic[M, R]):
 
     async def count(self) -> int:
         """Return how many results there are, `skip` and `limit` respected."""
-        command = self.count_command()
-        return 0 if self.is_empty else await run(self.model, command, database=self.database)
+        return await figures.count(self)
 
     async def estimated_count(self) -> int:
         """Return the collection's size from its metadata: fast, and blind to conditions, scopes and soft deletion."""

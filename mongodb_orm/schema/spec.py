@@ -198,10 +198,17 @@ def _holds_datetimes(shape: Shape, seen: frozenset[type]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Where a path leads: the dotted stored path and the shape found there."""
+    """Where a path leads.
+
+    Attributes:
+        stored: The dotted stored path.
+        shape: The shape found there.
+        steps: For each step, the stored name and the shape that it is taken from.
+    """
 
     stored: str
     shape: Shape
+    steps: tuple[tuple[str, Shape], ...] = ()
 
 
 def step(shape: Shape, part: str) -> tuple[str, Shape] | None:
@@ -238,17 +245,25 @@ def resolve(spec: ModelSpec, path: tuple[str, ...]) -> Resolved:
     Raises:
         UnknownFieldError: When a step leads nowhere.
     """
-    shape = Shape(spec.model, "model", model=spec.model)
-    stored: list[str] = []
+    return resolve_from(spec.name, Shape(spec.model, "model", model=spec.model), path)
+
+
+def resolve_from(name: str, shape: Shape, path: tuple[str, ...]) -> Resolved:
+    """Translate a path of Python names that begins at a shape, which messages call `name`.
+
+    Raises:
+        UnknownFieldError: When a step leads nowhere.
+    """
+    steps: list[tuple[str, Shape]] = []
     for position, part in enumerate(path):
         found = step(shape, part)
         if found is None:
             raise UnknownFieldError(
-                ".".join((spec.name, *path[:position])), ".".join(path) if not position else part, member_names(shape)
+                ".".join((name, *path[:position])), ".".join(path) if not position else part, member_names(shape)
             )
-        stored.append(found[0])
+        steps.append((found[0], shape))
         shape = found[1]
-    return Resolved(".".join(stored), shape)
+    return Resolved(".".join(stored for stored, _ in steps), shape, tuple(steps))
 
 
 def member_names(shape: Shape) -> list[str]:
