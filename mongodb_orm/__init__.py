@@ -3,6 +3,7 @@
 from .aggregation import Aggregation
 from .codec import register_encoder
 from .commands import Command
+from .compiler.lookups import Whole
 from .compiler.operators import register_lookup
 from .connections import (
     ConnectionManager,
@@ -29,6 +30,7 @@ from .exceptions import (
     IndexConflictError,
     InvalidTokenError,
     InvalidValueError,
+    MissingIndexError,
     ModelNotInitializedError,
     MongoDBORMError,
     MultipleDocumentsError,
@@ -46,12 +48,33 @@ from .exceptions import (
     UnsafeQueryError,
     ValidationError,
 )
-from .expressions import Condition, FieldPath, From, Q
+from .expressions import (
+    AnyGeometry,
+    Box,
+    Circle,
+    Condition,
+    Expression,
+    FieldPath,
+    From,
+    GeometryCollection,
+    LineString,
+    MultiLineString,
+    MultiPoint,
+    MultiPolygon,
+    Near,
+    Order,
+    Point,
+    Polygon,
+    Q,
+    TextSearch,
+    expr,
+    field,
+)
 from .indexes import Advice, IndexChanges, IndexDifference, IndexInfo, IndexManager, IndexPlan
 from .logs import setup_logging
 from .mixins import SoftDeleteMixin
 from .model import BaseModel
-from .queryset import Explanation, KeysetPage, Page, QuerySet
+from .queryset import Explanation, KeysetPage, Nearby, Page, QuerySet, Ranked, Scored
 from .registration import register_all_models, register_model, register_models
 from .schema import Indexed, IndexSpec, ModelConfig
 from .testing import create_test_data
@@ -63,10 +86,13 @@ __version__ = "0.1.0"
 __all__ = [
     "Advice",
     "Aggregation",
+    "AnyGeometry",
     "BaseModel",
+    "Box",
     "BulkDuplicateError",
     "BulkError",
     "BulkFailure",
+    "Circle",
     "Collision",
     "Command",
     "Condition",
@@ -82,8 +108,10 @@ __all__ = [
     "DuplicateDocumentError",
     "EmbeddedServerError",
     "Explanation",
+    "Expression",
     "FieldPath",
     "From",
+    "GeometryCollection",
     "HealthReport",
     "IndexChanges",
     "IndexConflictError",
@@ -96,20 +124,33 @@ __all__ = [
     "InvalidTokenError",
     "InvalidValueError",
     "KeysetPage",
+    "LineString",
+    "MissingIndexError",
     "ModelConfig",
     "ModelNotInitializedError",
     "MongoDBORMError",
+    "MultiLineString",
+    "MultiPoint",
+    "MultiPolygon",
     "MultipleDocumentsError",
+    "Near",
+    "Nearby",
     "NotSupportedError",
     "ObjectId",
     "OperationError",
+    "Order",
     "Page",
+    "Point",
+    "Polygon",
     "Q",
     "QueryError",
     "QuerySet",
+    "Ranked",
     "RegistrationError",
+    "Scored",
     "SoftDeleteMixin",
     "StaleDocumentError",
+    "TextSearch",
     "TimeoutError",
     "TransactionError",
     "UnencodableValueError",
@@ -119,10 +160,13 @@ __all__ = [
     "UnsafeQueryError",
     "UpdateResult",
     "ValidationError",
+    "Whole",
     "__version__",
     "close_all_connections",
     "create_test_data",
     "current_datetime",
+    "expr",
+    "field",
     "health_check",
     "health_report",
     "register_all_models",

@@ -28,6 +28,7 @@
     │   └── BulkDuplicateError                        ... because of a unique index; a DuplicateDocumentError too
     ├── IndexConflictError                            the index exists with other options
     └── OperationError                                the server refused the operation
+        ├── MissingIndexError                         a search by words or distance needs an index
         └── TransactionError                          a transaction could not go on
 
 `ValidationError` is Pydantic's own. `ConnectionError` and `TimeoutError` are the builtins' children, so code that
@@ -60,6 +61,7 @@ __all__ = [
     "IndexConflictError",
     "InvalidTokenError",
     "InvalidValueError",
+    "MissingIndexError",
     "ModelNotInitializedError",
     "MongoDBORMError",
     "MultipleDocumentsError",
@@ -391,6 +393,18 @@ class IndexConflictError(MongoDBORMError):
 
 class OperationError(MongoDBORMError):
     """The server refused the operation; `code` and `labels` say why."""
+
+
+class MissingIndexError(OperationError):
+    """A search by words needs a text index, one by distance a `2dsphere` index, and the collection has none.
+
+    Attributes:
+        model: The model's name.
+        index_type: `"text"` or `"2dsphere"`.
+    """
+
+    model: str | None
+    index_type: str
 
 
 class TransactionError(OperationError):

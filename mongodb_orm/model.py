@@ -10,10 +10,10 @@ from .compiler.casting import Place, cast
 from .compiler.scopes import hidden_filter
 from .connections import DatabaseConfig
 from .exceptions import DuplicateDocumentError, InvalidValueError
-from .expressions import join
+from .expressions import PositionLike, join
 from .indexes import IndexAccess, create_index, drop_index, list_indexes
 from .persistence import bulk, deleting, saving
-from .queryset import Page, QuerySet
+from .queryset import Nearby, Page, QuerySet, Ranked
 from .registration import register_model
 from .schema import MappedModel, index_from, spec_of
 from .types import Document
@@ -165,6 +165,18 @@ class BaseModel(MappedModel):
             >>> page = await User.paginate(is_active=True, page=2, size=20, sort_by="-created_at")
         """
         return await cls.filter(sort_by=sort_by).filter(*conditions, **lookups).paginate(page, size)
+
+    @classmethod
+    def search(cls, words: str, *, language: str | None = None, case_sensitive: bool = False) -> QuerySet[Self, Self]:
+        """Return a query on the documents with these words, the best match first; see `QuerySet.search`."""
+        return cls.all().search(words, language=language, case_sensitive=case_sensitive)
+
+    @classmethod
+    def nearest(
+        cls, field: Any, point: PositionLike, *, max_distance: float | None = None, min_distance: float | None = None
+    ) -> Ranked[Nearby[Self]]:
+        """Return a query on all documents by their distance from a point; see `QuerySet.nearest`."""
+        return cls.all().nearest(field, point, max_distance=max_distance, min_distance=min_distance)
 
     @classmethod
     async def get(cls, *conditions: Any, **lookups: Any) -> Self | None:

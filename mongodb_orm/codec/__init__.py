@@ -1,6 +1,6 @@
 """Values and documents, from Python to BSON and back."""
 
-from .documents import DocumentCodec, codec_for, codec_of, decode, decode_all, decode_raw, encode, split
+from .documents import DocumentCodec, codec_for, codec_of, decode, decode_all, decode_raw, encode, split, unwrap
 from .schemas import cast_validator, summary_validator, value_validator
 from .values import CODEC_OPTIONS, WIRE_OPTIONS, encode_value, register_encoder
 
@@ -19,5 +19,6 @@ __all__ = [
     "register_encoder",
     "split",
     "summary_validator",
+    "unwrap",
     "value_validator",
 ]

@@ -12,6 +12,7 @@ import bson
 import pydantic
 from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from pydantic import ValidationError
 from pydantic_core import SchemaSerializer
 
@@ -49,6 +50,16 @@ def split(chunk: bytes) -> Iterator[bytes]:
         (size,) = _length_at(chunk, position)
         yield chunk[position : position + size]
         position += size
+
+
+def unwrap(chunk: bytes, value: str, document: str) -> tuple[list[Any], bytes]:
+    """Take apart results that pair a value with a whole document.
+
+    Returns:
+        The values, and the documents as concatenated BSON, byte for byte as they came.
+    """
+    pairs = [RawBSONDocument(raw) for raw in split(chunk)]
+    return [pair.get(value) for pair in pairs], b"".join(pair[document].raw for pair in pairs)
 
 
 def decode(raw: bytes) -> Document:

@@ -11,20 +11,31 @@ from pydantic_core import SchemaValidator
 
 from ..codec import cast_validator
 from ..exceptions import InvalidValueError, UnsafeQueryError
-from ..schema import Shape
+from ..schema import ANY, Resolved, Shape
 
 _INT64 = 2**63
 _LISTS = (list, tuple, Set)
 
+NOWHERE = Resolved("", ANY)
+
 
 class Place:
-    """Where a value stands, for messages: a model and a field as the caller wrote it."""
+    """Where a value stands.
 
-    __slots__ = ("field", "model")
+    Attributes:
+        model: The model's name, for messages.
+        field: The field as the caller wrote it, for messages.
+        target: Where the field's path leads, where a lookup is compiled.
+        in_element: Whether that path begins at an element of a list, within `elem_match`.
+    """
 
-    def __init__(self, model: str, field: str) -> None:
+    __slots__ = ("field", "in_element", "model", "target")
+
+    def __init__(self, model: str, field: str, target: Resolved = NOWHERE, *, in_element: bool = False) -> None:
         self.model = model
         self.field = field
+        self.target = target
+        self.in_element = in_element
 
     def refuse(self, value: Any, problem: str, hint: str = "") -> InvalidValueError:
         """Return the error for a value that does not fit."""

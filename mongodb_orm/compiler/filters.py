@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from ..exceptions import InvalidValueError, QueryError, UnknownFieldError, UnknownLookupError
-from ..expressions import And, Compare, Condition, Keywords, Not, Or, Raw
-from ..schema import ModelSpec, Resolved, Shape, fields_of, member_names, resolve, step
+from ..exceptions import InvalidValueError, QueryError, UnknownLookupError
+from ..expressions import And, Calculated, Compare, Condition, Keywords, Not, Or, Raw, TextSearch
+from ..schema import ModelSpec, Resolved, Shape, resolve, resolve_from
 from .agg_expressions import Scope, refuse_javascript, rename_expression
+from .calculations import CalculationCompiler
 from .casting import Place
-from .operators import LOOKUPS
+from .keywords import lookups_for, root_shape, split, split_keyword
+from .lookups import Whole, fits
+from .operators import lookup_named, text_search
+from .paths import as_filter
 
 NOTHING: dict[str, Any] = {"_id": {"$in": []}}
 """A filter that no document matches."""
 
 _JOINERS = frozenset({"$and", "$or", "$nor"})
+_ALONE = frozenset({"$near", "$nearSphere", "$geoWithin", "$geoIntersects"})  # they take no operator beside them
 
 
 class CompiledFilter(NamedTuple):
@@ -35,15 +41,11 @@ def compile_filter(spec: ModelSpec, condition: Condition, *, allow_javascript: b
     return CompiledFilter(compiler.compile(condition), frozenset(compiler.names))
 
 
-def root_shape(spec: ModelSpec) -> Shape:
-    """Return the shape of whole documents of a model."""
-    return Shape(spec.model, "model", model=spec.model)
-
-
 class _FilterCompiler:
     def __init__(self, spec: ModelSpec, allow_javascript: bool) -> None:
         self._spec = spec
         self._allow_javascript = allow_javascript
+        self._inside = ""
         self.names: set[str] = set()
 
     def compile(self, condition: Condition) -> dict[str, Any]:
@@ -54,12 +56,18 @@ class _FilterCompiler:
         if isinstance(condition, And):
             return merge([self.compile(part) for part in condition.parts])
         if isinstance(condition, Or):
-            parts = [self.compile(part) for part in condition.parts]
-            if len(parts) == 1:
-                return parts[0]
+            if len(condition.parts) == 1:
+                return self.compile(condition.parts[0])
+            with self._within("or"):
+                parts = [self.compile(part) for part in condition.parts]
             return {"$or": parts} if parts else dict(NOTHING)
         if isinstance(condition, Not):
-            return {"$nor": [self.compile(condition.part)]}
+            with self._within("not"):
+                return {"$nor": [self.compile(condition.part)]}
+        if isinstance(condition, Calculated):
+            return self._calculated(condition)
+        if isinstance(condition, TextSearch):
+            return self._search(condition)
         if isinstance(condition, Raw):
             renamed = rename_filter(
                 Scope(root_shape(self._spec)),
@@ -84,126 +92,115 @@ class _FilterCompiler:
     def _apply(self, target: Resolved, name: str, field: str, value: Any) -> dict[str, Any]:
         stored, shape = target.stored, target.shape
         self.names.add(stored.partition(".")[0])
-        place = Place(self._spec.name, field)
-        if name == "elem_match":
-            return {stored: {"$elemMatch": self._element(shape, value, place)}}
-        lookup = LOOKUPS.get(name)
+        place = Place(self._spec.name, field, target, in_element=self._inside == "element")
+        lookup = lookup_named(name)
         if lookup is None or not lookup.applies_to(shape):
-            raise UnknownLookupError(self._spec.name, field, name, lookups_for(shape))
-        return {stored: lookup.compile(shape, value, place)}
+            return self._compound(name, value, place)
+        if lookup.top_level:
+            self._refuse_below(lookup.name)
+        return as_filter(place, lookup.compile(shape, value, place))
+
+    def _compound(self, name: str, value: Any, place: Place) -> dict[str, Any]:
+        """Compile the lookups that hold another one: `elem_match`, `not` and `not__...`."""
+        target = place.target
+        if name == "elem_match" and fits("list", target.shape):
+            return {target.stored: {"$elemMatch": self._element(target.shape, value, place)}}
+        if name == "not":
+            return self._apply(target, "ne", place.field, value)
+        if name.startswith("not__"):
+            with self._within("not"):
+                return {"$nor": [self._apply(target, name.removeprefix("not__"), place.field, value)]}
+        raise UnknownLookupError(self._spec.name, place.field, name, lookups_for(target.shape))
+
+    def _calculated(self, condition: Calculated) -> dict[str, Any]:
+        compiler = CalculationCompiler(self._spec)
+        compiled = compiler.compare(condition)
+        self.names |= compiler.names
+        return compiled
+
+    def _search(self, search: TextSearch) -> dict[str, Any]:
+        self._refuse_below("text")
+        return text_search(search, Place(self._spec.name, "search"))
+
+    def _refuse_below(self, lookup: str) -> None:
+        if not self._inside or (lookup == "text" and self._inside == "or"):
+            return
+        hint = "Search first and exclude by other lookups." if lookup == "text" else "Use within=Circle(point, radius)."
+        raise QueryError(
+            f"{self._spec.name}: MongoDB does not take {lookup!r} inside {_BELOW[self._inside]}.",
+            hint=hint,
+            model=self._spec.name,
+        )
+
+    @contextmanager
+    def _within(self, inside: str) -> Iterator[None]:
+        before, self._inside = self._inside, self._inside if self._inside in ("not", "element") else inside
+        try:
+            yield
+        finally:
+            self._inside = before
 
     def _element(self, shape: Shape, value: Any, place: Place) -> dict[str, Any]:
         element = shape.element if shape.kind == "array" and shape.element is not None else shape
-        if isinstance(value, Raw):
-            value = value.filter
-        if isinstance(value, Mapping):
-            return self._element_lookups(element, value, place)
+        if isinstance(value, Raw | Mapping):
+            lookups = value.filter if isinstance(value, Raw) else value
+            if any(isinstance(key, str) and key.startswith("$") for key in lookups):
+                raise place.refuse(value, "elem_match takes lookups such as {'price__gte': 5}, not operators.")
+            value = Keywords(tuple(lookups.items()))
         if not isinstance(value, Condition):
             raise place.refuse(value, "elem_match takes a condition or a mapping of lookups.")
-        if element.model is None:
-            raise place.refuse(value, "elem_match with a condition needs a list of models.")
-        return _ElementCompiler(self._spec, element, self._allow_javascript).compile(value)
-
-    def _element_lookups(self, element: Shape, value: Mapping[str, Any], place: Place) -> dict[str, Any]:
-        if any(isinstance(key, str) and key.startswith("$") for key in value):
-            raise place.refuse(value, "elem_match takes lookups such as {'price__gte': 5}, not operators.")
         if element.kind == "scalar":
-            parts: list[dict[str, Any]] = []
-            for name, operand in value.items():
-                lookup = LOOKUPS.get(name)
-                if lookup is None:
-                    raise UnknownLookupError(self._spec.name, place.field, name, lookups_for(element))
-                compiled = lookup.compile(element, operand, place)
-                parts.append(compiled if isinstance(compiled, dict) else {"$eq": compiled})
-            return merge(parts)
-        return _ElementCompiler(self._spec, element, self._allow_javascript).compile(Keywords(tuple(value.items())))
+            return self._scalar_element(element, value, place)
+        return _ElementCompiler(self._spec, element, place, self._allow_javascript).compile(value)
+
+    def _scalar_element(self, element: Shape, value: Condition, place: Place) -> dict[str, Any]:
+        """Compile lookups on the elements of a list of plain values: `{"gt": 5, "lt": 10}`."""
+        if isinstance(value, And):
+            return merge([self._scalar_element(element, part, place) for part in value.parts])
+        if not isinstance(value, Keywords):
+            raise place.refuse(value, "elem_match on plain values takes lookups such as Q(gt=5, lt=10).")
+        inside = Place(place.model, place.field, in_element=True)
+        parts: list[dict[str, Any]] = []
+        for name, operand in value.lookups:
+            lookup = lookup_named(name)
+            if lookup is None or not lookup.applies_to(element):
+                raise UnknownLookupError(self._spec.name, place.field, name, lookups_for(element))
+            compiled = lookup.compile(element, operand, inside)
+            if isinstance(compiled, Whole) or lookup.top_level:
+                raise place.refuse(operand, f"{name!r} cannot be said of an element of a list.")
+            parts.append(compiled if isinstance(compiled, dict) else {"$eq": compiled})
+        return merge(parts)
 
 
 class _ElementCompiler(_FilterCompiler):
-    """Compiles conditions on the elements of a list."""
+    """Compiles conditions on the elements of a list; paths begin there, or at the document as the list's own."""
 
-    def __init__(self, spec: ModelSpec, element: Shape, allow_javascript: bool) -> None:
+    def __init__(self, spec: ModelSpec, element: Shape, place: Place, allow_javascript: bool) -> None:
         super().__init__(spec, allow_javascript)
         self._element_shape = element
+        self._list = tuple(place.field.replace("__", ".").split("."))
+        self._inside = "element"
 
     def _keyword(self, name: str, value: Any) -> dict[str, Any]:
-        target, lookup = _split(self._spec.name, self._element_shape, name)
+        target, lookup = split(self._spec.name, self._element_shape, name)
         return self._apply(target, lookup, name, value)
 
     def _compare(self, condition: Compare) -> dict[str, Any]:
-        target, _ = _split(self._spec.name, self._element_shape, "__".join(condition.path))
-        return self._apply(target, condition.lookup, ".".join(condition.path), condition.value)
+        path = condition.path
+        if path[: len(self._list)] == self._list and len(path) > len(self._list):
+            path = path[len(self._list) :]
+        target = resolve_from(self._spec.name, self._element_shape, path)
+        return self._apply(target, condition.lookup, ".".join(path), condition.value)
+
+    def _calculated(self, condition: Calculated) -> dict[str, Any]:
+        raise QueryError(
+            f"{self._spec.name}: MongoDB does not take calculations inside elem_match.",
+            hint='Write the aggregation expression: expr({"$anyElementTrue": {"$map": ...}}).',
+            model=self._spec.name,
+        )
 
 
-def lookups_for(shape: Shape) -> list[str]:
-    """Return the names of the lookups that make sense for a shape."""
-    return [name for name, lookup in LOOKUPS.items() if lookup.applies_to(shape)] + ["elem_match"]
-
-
-def split_keyword(spec: ModelSpec, name: str) -> tuple[Resolved, str]:
-    """Take a keyword apart into the field that it names and the lookup.
-
-    Raises:
-        UnknownFieldError: When it names no field.
-        UnknownLookupError: When what follows the field is no lookup.
-    """
-    found: tuple[Resolved, str] | None = spec.keywords.get(name)
-    if found is None:
-        found = _split(spec.name, root_shape(spec), name)
-        if len(spec.keywords) < 10_000:
-            spec.keywords[name] = found
-    return found
-
-
-def split_path(spec: ModelSpec, keyword: str) -> tuple[Resolved, list[str]]:
-    """Return where a keyword leads and the parts that are no members any more."""
-    return _walk(root_shape(spec), keyword)
-
-
-def _walk(shape: Shape, name: str) -> tuple[Resolved, list[str]]:
-    parts = name.split("__")
-    stored: list[str] = []
-    position = 0
-    while position < len(parts):
-        last = position == len(parts) - 1
-        if stored and last and shape.kind in ("mapping", "any") and _is_lookup(parts[position]):
-            break
-        width, found = _longest_member(shape, parts[position:])
-        if found is None:
-            break
-        stored.append(found[0])
-        shape = found[1]
-        position += width
-    return Resolved(".".join(stored), shape), parts[position:]
-
-
-def _split(model: str, shape: Shape, name: str) -> tuple[Resolved, str]:
-    target, rest = _walk(shape, name)
-    if not target.stored:
-        raise UnknownFieldError(model, rest[0], member_names(shape))
-    if not rest:
-        return target, "eq"
-    if len(rest) == 1 and _is_lookup(rest[0]):
-        return target, rest[0]
-    field = name[: -len("__".join(rest)) - 2]
-    raise UnknownLookupError(model, field, "__".join(rest), [*member_names(target.shape), *lookups_for(target.shape)])
-
-
-def _is_lookup(name: str) -> bool:
-    return name in LOOKUPS or name == "elem_match"
-
-
-def _longest_member(shape: Shape, parts: list[str]) -> tuple[int, tuple[str, Shape] | None]:
-    """Return the member that the first parts name; a field's own name may contain a double underscore."""
-    if shape.kind == "model" and shape.model is not None:
-        fields = fields_of(shape.model)
-        for width in range(len(parts), 1, -1):
-            field = fields.get("__".join(parts[:width]))
-            if field is not None:
-                return width, (field.stored, field.shape)
-    if not parts[0]:
-        return 0, None
-    return 1, step(shape, parts[0])
+_BELOW = {"or": "a |", "not": "a negation", "element": "elem_match"}
 
 
 def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -233,6 +230,7 @@ def _are_disjoint_operators(left: Any, right: Any) -> bool:
         and bool(right)
         and all(str(key).startswith("$") for key in (*left, *right))
         and not left.keys() & right.keys()
+        and not _ALONE & (left.keys() | right.keys())
         and not ({"$regex", "$options"} & left.keys() and {"$regex", "$options"} & right.keys())
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..exceptions import InvalidValueError
 from ..schema import ANY, ModelSpec, Shape, fields_of, step
 from ..types import Document, Sort
-from .filters import root_shape
+from .keywords import root_shape
 
 KEY = "__keyset"
 """The computed field that carries the key where a projection leaves out what it is made of."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..exceptions import InvalidValueError
-from ..expressions import FieldPath, path_text
+from ..expressions import FieldPath, Operation, Order, path_text
 from ..schema import ModelSpec, resolve
 from ..types import Sort
 
@@ -19,7 +19,7 @@ def compile_sort(spec: ModelSpec, order: Any) -> Sort:
     Args:
         spec: The model's mapping.
         order: `{"created_at": -1}`, `"-created_at"`, `[("name", 1), ("age", "desc")]`, `["-age", "name"]`, a
-            `Model.f.name`, or a list of any of these; None for no order.
+            `Model.f.name`, `Model.f.name.desc()`, `-Model.f.age`, or a list of any of these; None for no order.
 
     Raises:
         UnknownFieldError: When a field does not exist.
@@ -36,6 +36,10 @@ def _pairs(spec: ModelSpec, order: Any) -> Iterable[tuple[str, Any]]:
         yield _stored(spec, order.lstrip("+-") if order[:1] in ("+", "-") else order), direction
     elif isinstance(order, FieldPath):
         yield _stored(spec, path_text(order)), 1
+    elif isinstance(order, Order):
+        yield resolve(spec, order.path).stored, order.direction
+    elif isinstance(order, Operation):
+        yield _reversed(spec, order)
     elif isinstance(order, Mapping):
         for field, direction in order.items():
             yield _stored(spec, path_text(field)), _direction(spec, field, direction)
@@ -53,6 +57,17 @@ def _pairs(spec: ModelSpec, order: Any) -> Iterable[tuple[str, Any]]:
 
 def _stored(spec: ModelSpec, field: str) -> str:
     return resolve(spec, tuple(field.replace("__", ".").split(".") if field not in spec.fields else (field,))).stored
+
+
+def _reversed(spec: ModelSpec, order: Operation) -> tuple[str, int]:
+    if order.operator != "negate" or not isinstance(order.operands[0], FieldPath):
+        raise InvalidValueError(
+            "Documents are ordered by fields, not by calculations.",
+            hint="Add the result as a field in an aggregation, and sort by that.",
+            model=spec.name,
+            value=order,
+        )
+    return _stored(spec, path_text(order.operands[0])), -1
 
 
 def _is_direction(value: Any) -> bool:

@@ -9,7 +9,8 @@ from typing import Any
 from ..exceptions import InvalidValueError
 from ..schema import ModelSpec, Shape, model_for, spec_of
 from .agg_expressions import Scope, rename_expression, shape_of_path
-from .filters import rename_filter, root_shape
+from .filters import rename_filter
+from .keywords import root_shape
 
 _Result = tuple[Any, Scope]
 _ENDED = Scope(None)

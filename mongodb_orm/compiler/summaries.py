@@ -12,7 +12,7 @@ from ..expressions import FieldPath, From
 from ..schema import ModelSpec, Shape, member_names, shape_of, step
 from ..types import Document
 from .agg_expressions import Scope, rename_expression
-from .filters import root_shape
+from .keywords import root_shape
 
 Rename = Callable[[Any], Any]
 

@@ -13,7 +13,7 @@ from ..exceptions import InvalidValueError, UnknownFieldError, UnknownLookupErro
 from ..schema import ModelSpec, Resolved, Shape
 from .agg_expressions import Scope, refuse_javascript
 from .casting import Place, cast, cast_all, refuse_operators
-from .filters import root_shape, split_path
+from .keywords import root_shape, split_path
 
 Operators = dict[str, dict[str, Any]]
 
@@ -114,7 +114,8 @@ def refuse_protected(spec: ModelSpec, stored: str, place: Place) -> None:
 
 
 def _split(spec: ModelSpec, keyword: str) -> tuple[Resolved, str]:
-    target, rest = split_path(spec, keyword.replace(".", "__") if keyword not in spec.fields else keyword)
+    path = keyword.replace(".", "__") if keyword not in spec.fields else keyword
+    target, rest = split_path(spec, path, _ends_path)
     if not rest or rest == ["set"]:
         return target, "set"
     if len(rest) == 1 and rest[0] in _OPERATORS:
@@ -122,6 +123,11 @@ def _split(spec: ModelSpec, keyword: str) -> tuple[Resolved, str]:
     if not target.stored:
         raise UnknownFieldError(spec.name, rest[0], list(spec.fields))
     raise UnknownLookupError(spec.name, target.stored, "__".join(rest), ["set", *_OPERATORS])
+
+
+def _ends_path(shape: Shape, part: str) -> bool:
+    """Return whether the last part of a path below a dict is an operator, not a key."""
+    return part == "set" or (part == "unset" if shape.kind == "mapping" else part in _OPERATORS)
 
 
 def _validated(spec: ModelSpec, target: Resolved, keyword: str, value: Any, place: Place) -> Any:

@@ -18,9 +18,11 @@ from ..exceptions import (
     DocumentTooLargeError,
     DuplicateDocumentError,
     IndexConflictError,
+    MissingIndexError,
     MongoDBORMError,
     NotSupportedError,
     OperationError,
+    QueryError,
     TimeoutError,
     UnencodableValueError,
 )
@@ -34,6 +36,7 @@ _TIMEOUT_CODES = frozenset({50, 262, 64})
 _INDEX_CODES = frozenset({85, 86})
 _NOT_SUPPORTED_CODES = frozenset({20, 115})
 _ACCESS_CODES = frozenset({13, 18})
+_NEAR_IN_MATCH = 5626500
 
 
 def translate(error: BaseException, target: Target | None = None) -> MongoDBORMError:
@@ -114,6 +117,15 @@ def _operation(error: BaseException, target: Target | None) -> MongoDBORMError:
             index=found.group(1) if found else "",
             existing=None,
         )
+    if code in (27, 291) and ("text index required" in message or "index for $geoNear" in message):
+        return _missing_index("text" if "text index" in message else "2dsphere", code, target)
+    if code == _NEAR_IN_MATCH:
+        return QueryError(
+            f"MongoDB takes no near inside $match{_of(target)}.",
+            hint="Count and aggregate with within=Circle(point, radius), or begin the pipeline with $geoNear.",
+            model=target.model if target else None,
+            code=code,
+        )
     if code in _NOT_SUPPORTED_CODES and "ransaction" in message:
         return NotSupportedError(
             "This server has no transactions.",
@@ -127,6 +139,19 @@ def _operation(error: BaseException, target: Target | None) -> MongoDBORMError:
     hint = "Check user, password and authSource." if code in _ACCESS_CODES else ""
     return OperationError(
         f"MongoDB refused the operation{_of(target)}: {message}.", hint=hint, code=code, labels=_labels(error)
+    )
+
+
+def _missing_index(index_type: str, code: int, target: Target | None) -> MissingIndexError:
+    model = target.model if target else None
+    what = "words" if index_type == "text" else "distance"
+    return MissingIndexError(
+        f"A search by {what} needs a {index_type} index{_of(target)}.",
+        hint=f'Declare Annotated[..., Indexed(index_type="{index_type}")] on the field, '
+        f'or call create_index(field, index_type="{index_type}").',
+        code=code,
+        model=model,
+        index_type=index_type,
     )
 
 

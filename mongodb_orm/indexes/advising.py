@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..compiler.filters import root_shape
+from ..compiler.keywords import root_shape
 from ..compiler.scopes import scope_filter
 from ..schema import IndexSpec, ModelSpec, Shape, step
 from ..sightings import SeenFilter, Sighting

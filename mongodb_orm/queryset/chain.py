@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from ..compiler.ordering import compile_sort
 from ..exceptions import InvalidValueError, QueryError
-from ..expressions import Not, join
+from ..expressions import Not, TextSearch, join
 from ..schema import MappedModel, spec_of
 from .state import QueryState
 
@@ -44,6 +44,35 @@ class Chain(QueryState[M]):
     def sort_by(self, order: Any) -> Self:
         """Sort by a mapping of fields to directions, or any other form that `filter(sort_by=...)` takes."""
         return self.but(sort=compile_sort(spec_of(self.model), order))
+
+    def search(
+        self,
+        words: str,
+        *,
+        language: str | None = None,
+        case_sensitive: bool = False,
+        diacritic_sensitive: bool = False,
+    ) -> Self:
+        """Narrow the query to documents with these words, the best match first unless the query has an order.
+
+        The collection needs a text index, and all fields of that index are searched.
+
+        Args:
+            words: Any of these words; `"a phrase"` in quotation marks must occur, a word after a minus must not.
+            language: Whose endings and stop words are known, such as `"norwegian"`; the index's own by default.
+            case_sensitive: Whether capitals count.
+            diacritic_sensitive: Whether accents count.
+
+        Example:
+            >>> posts = await Post.search('coffee "flat white" -decaf').limit(10)
+            >>> for post, score in await Post.search("coffee").with_scores(): ...
+        """
+        found = self.narrowed(TextSearch(words, language, case_sensitive, diacritic_sensitive))
+        return found if self.sort else found.order_by_score()
+
+    def order_by_score(self) -> Self:
+        """Sort the results of a search by words, the best match first; `search` does that by itself."""
+        return self.but(sort=(("score", {"$meta": "textScore"}),))
 
     def limit(self, count: int) -> Self:
         """Take at most `count` documents; 0 takes all."""

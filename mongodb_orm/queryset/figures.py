@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any, Literal, Protocol, Self, TypeVar
 
 from ..codec import decode
+from ..compiler.places import is_near
 from ..compiler.projections import field_path
 from ..exceptions import InvalidValueError
-from ..executor import stream
+from ..executor import run, stream
 from ..expressions import Compare
 from ..schema import MappedModel, Resolved, resolve, spec_of
 from .results import convert_stored
@@ -59,6 +60,19 @@ async def figure(query: QueryState[Any], operator: Operator, field: str) -> Any:
     async for chunk in stream(query.model, query.aggregate_command(group), database=query.database):
         return _as_field(target, operator, decode(chunk)["value"])
     return _as_field(target, operator, 0) if operator == "$sum" else None
+
+
+async def count(query: QueryState[Any]) -> int:
+    """Return how many results there are; those near a point are counted by a pipeline, since no count takes `$near`."""
+    command = query.count_command()
+    if query.is_empty:
+        return 0
+    if not is_near(command.filter):
+        return await run(query.model, command, database=query.database)
+    pipeline = query.aggregate_command({"$count": "value"})
+    async for chunk in stream(query.model, pipeline, database=query.database):
+        return int(decode(chunk)["value"])
+    return 0
 
 
 def _as_field(target: Resolved, operator: Operator, value: Any) -> Any:

@@ -101,8 +101,7 @@ class QuerySet(Reading[M, R], Generic[M, R]):
 
     async def count(self) -> int:
         """Return how many results there are, `skip` and `limit` respected."""
-        command = self.count_command()
-        return 0 if self.is_empty else await run(self.model, command, database=self.database)
+        return await figures.count(self)
 
     async def estimated_count(self) -> int:
         """Return the collection's size from its metadata: fast, and blind to conditions, scopes and soft deletion."""

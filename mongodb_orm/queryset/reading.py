@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from ..commands import RunCommand
 from ..exceptions import DocumentNotFoundError, InvalidValueError, MultipleDocumentsError
 from ..executor import run, stream
-from ..expressions import path_text
+from ..expressions import Near, PositionLike, path_text
 from ..extras import load_extra
 from ..schema import MappedModel, set_database, spec_of
 from . import figures
@@ -17,6 +17,7 @@ from .chain import Chain
 from .explaining import Explanation, explanation_of
 from .pages import KeysetPage, Page
 from .paging import MAX_PAGE_SIZE, read_page, read_page_after
+from .ranked import Nearby, Ranked, Scored, nearest, scored
 from .results import Objects, PartialObjects
 from .state import STREAM_BATCH
 
@@ -85,6 +86,32 @@ class Reading(Chain[M], Generic[M, R]):
         """Return the results as a `polars.DataFrame`; see `to_arrow`."""
         from_arrow = load_extra("polars", "from_arrow", feature="to_polars()", package="mongodb-orm[arrow]")
         return from_arrow(await self.to_arrow())
+
+    def nearest(
+        self,
+        field: Any,
+        point: PositionLike,
+        *,
+        max_distance: float | None = None,
+        min_distance: float | None = None,
+    ) -> Ranked[Nearby[R]]:
+        """Return the results by their distance from a point, each with that distance.
+
+        Args:
+            field: The field with the places; it needs a `2dsphere` index.
+            point: The point, or its longitude and latitude.
+            max_distance: At most so many metres away.
+            min_distance: At least so many metres away.
+
+        Example:
+            >>> for shop, distance in await Shop.filter(is_open=True).nearest("location", Point(10.75, 59.91)).limit(5):
+            ...     print(shop.name, round(distance))
+        """
+        return nearest(self, field, Near(point, max_distance, min_distance), self._reader())
+
+    def with_scores(self) -> Ranked[Scored[R]]:
+        """Return the results of a `search`, each with its score."""
+        return scored(self, self._reader())
 
     async def first(self) -> R | None:
         """Return the first result, or None."""

@@ -9,6 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from ..commands import Aggregate, Count, Find
 from ..compiler.filters import NOTHING, compile_filter
+from ..compiler.places import near_stages
 from ..compiler.scopes import Visibility, visible
 from ..compiler.shell import aggregate_text, find_text
 from ..exceptions import InvalidValueError
@@ -68,10 +69,7 @@ class QueryState(Generic[M]):
 
     def stages(self) -> list[dict[str, Any]]:
         """Return the query as the first stages of a pipeline, under stored names."""
-        stages: list[dict[str, Any]] = []
-        filter_ = dict(NOTHING) if self.is_empty else self.filter_document()
-        if filter_:
-            stages.append({"$match": filter_})
+        stages = near_stages(dict(NOTHING) if self.is_empty else self.filter_document())
         if self.sort:
             stages.append({"$sort": dict(self.sort)})
         if self.skipped:

@@ -18,7 +18,7 @@ from .mapped import (
 from .registry import model_for, remember
 from .settings import LoadValidation, ModelConfig
 from .shapes import ANY, Shape, shape_of
-from .spec import FieldSpec, ModelSpec, Resolved, fields_of, member_names, resolve, step, stored_name
+from .spec import FieldSpec, ModelSpec, Resolved, fields_of, member_names, resolve, resolve_from, step, stored_name
 
 __all__ = [
     "ANY",
@@ -45,6 +45,7 @@ __all__ = [
     "model_for",
     "remember",
     "resolve",
+    "resolve_from",
     "set_database",
     "set_snapshot",
     "shape_of",

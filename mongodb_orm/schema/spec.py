@@ -200,10 +200,17 @@ def _holds_datetimes(shape: Shape, seen: frozenset[type]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Where a path leads: the dotted stored path and the shape found there."""
+    """Where a path leads.
+
+    Attributes:
+        stored: The dotted stored path.
+        shape: The shape found there.
+        steps: For each step, the stored name and the shape that it is taken from.
+    """
 
     stored: str
     shape: Shape
+    steps: tuple[tuple[str, Shape], ...] = ()
 
 
 def step(shape: Shape, part: str) -> tuple[str, Shape] | None:
@@ -247,20 +254,28 @@ def resolve(spec: ModelSpec, path: tuple[str, ...]) -> Resolved:
     known = spec.paths.get(path)
     if known is not None:
         return known
-    shape = Shape(spec.model, "model", model=spec.model)
-    stored: list[str] = []
+    resolved = resolve_from(spec.name, Shape(spec.model, "model", model=spec.model), path)
+    if len(spec.paths) < _KEPT_PATHS:
+        spec.paths[path] = resolved
+    return resolved
+
+
+def resolve_from(name: str, shape: Shape, path: tuple[str, ...]) -> Resolved:
+    """Translate a path of Python names that begins at a shape, which messages call `name`.
+
+    Raises:
+        UnknownFieldError: When a step leads nowhere.
+    """
+    steps: list[tuple[str, Shape]] = []
     for position, part in enumerate(path):
         found = step(shape, part)
         if found is None:
             raise UnknownFieldError(
-                ".".join((spec.name, *path[:position])), ".".join(path) if not position else part, member_names(shape)
+                ".".join((name, *path[:position])), ".".join(path) if not position else part, member_names(shape)
             )
-        stored.append(found[0])
+        steps.append((found[0], shape))
         shape = found[1]
-    resolved = Resolved(".".join(stored), shape)
-    if len(spec.paths) < _KEPT_PATHS:
-        spec.paths[path] = resolved
-    return resolved
+    return Resolved(".".join(stored for stored, _ in steps), shape, tuple(steps))
 
 
 def member_names(shape: Shape) -> list[str]:
