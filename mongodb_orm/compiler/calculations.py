@@ -73,14 +73,17 @@ class CalculationCompiler:
 
     def _kind(self, value: Any) -> Kind:
         if isinstance(value, Operation):
-            kinds = [self._kind(operand) for operand in value.operands]
+            kinds: list[Kind] = [self._kind(operand) for operand in value.operands]
             if kinds == ["date", "date"]:
                 return "duration"
-            return next((kind for kind in ("date", "text", "duration") if kind in kinds), "number")
-        kind = self._shape(value).annotation if isinstance(value, FieldPath) else type(value)
-        if not isinstance(kind, type):
+            return min(kinds, key=_RANK.__getitem__)
+        python_type: Any = self._shape(value).annotation if isinstance(value, FieldPath) else type(value)
+        if not isinstance(python_type, type):
             return "other"
-        return next((name for name, types in _KINDS.items() if issubclass(kind, types)), "other")
+        for kind, types in _KINDS.items():
+            if issubclass(python_type, types):
+                return kind
+        return "other"
 
     def _shape(self, path: FieldPath[Any]) -> Shape:
         return resolve(self._spec, self._path(path)).shape
@@ -91,6 +94,7 @@ class CalculationCompiler:
         return path._path
 
 
+_RANK: dict[Kind, int] = {"date": 0, "text": 1, "duration": 2, "number": 3, "other": 4}
 _KINDS: dict[Kind, tuple[type, ...]] = {"text": (str,), "date": (datetime, date), "duration": (timedelta,)}
 
 

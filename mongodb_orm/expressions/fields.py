@@ -62,6 +62,7 @@ class FieldPath(Expression, Generic[T]):
             return FieldPath(*self._path, name)
 
         def __call__(self, *arguments: Any, **options: Any) -> Any:
+            """Apply the lookup or method of that name: `User.f.name.startswith("a")`."""
             *path, name = self._path or ("f",)
             method = _METHODS.get(name)
             if method is not None:

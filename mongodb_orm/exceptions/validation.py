@@ -1,0 +1,31 @@
+"""Pydantic's validation errors, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticKnownError
+
+
+def relocated(title: str, errors: Iterable[tuple[tuple[int | str, ...], ValidationError]]) -> ValidationError:
+    """Return one `ValidationError` made of several, each location prefixed.
+
+    Args:
+        title: The model's name.
+        errors: Pairs of a prefix, such as `(index,)` or `("age",)`, and an error.
+    """
+    details: list[InitErrorDetails] = []
+    for prefix, error in errors:
+        for detail in error.errors(include_url=False):
+            context = detail.get("ctx", {})
+            kind: Any = detail["type"]
+            try:
+                PydanticKnownError(kind, context)
+            except (KeyError, TypeError, ValueError):  # a type of the user's own
+                custom: Any = PydanticCustomError  # its arguments need not be literals at run time
+                kind = custom(kind, detail["msg"].replace("{", "(").replace("}", ")"))
+            location = (*prefix, *detail["loc"])
+            details.append(InitErrorDetails(type=kind, loc=location, input=detail["input"], ctx=context))
+    return ValidationError.from_exception_data(title, details)

@@ -1,0 +1,5 @@
+"""The face: document classes and their verbs."""
+
+from .documents import BaseModel
+
+__all__ = ["BaseModel"]

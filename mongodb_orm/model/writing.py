@@ -1,0 +1,157 @@
+"""The verbs that write, each of which only forwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from ..exceptions import DuplicateDocumentError, InvalidValueError
+from ..persistence import bulk, deleting, saving
+from .reading import ReadableModel
+
+
+class WritableModel(ReadableModel):
+    """A document class that can be read and written."""
+
+    if not TYPE_CHECKING:  # to a checker, the `Meta` of a user's model would override this one
+
+        class Meta:
+            """The base alone is no collection."""
+
+            abstract = True
+
+    @classmethod
+    async def create(cls, /, **values: Any) -> Self:
+        """Validate and insert a new document.
+
+        Raises:
+            ValidationError: When the values do not fit.
+            DuplicateDocumentError: When a unique index refuses it.
+
+        Example:
+            >>> user = await User.create(username="ann", email="ann@example.com")
+        """
+        return await saving.insert(cls(**values))
+
+    @classmethod
+    async def bulk_create(cls, items: Iterable[Mapping[str, Any] | Self], *, ordered: bool = True) -> list[Self]:
+        """Insert many documents: validated first, ids in one trip, then in chunks of 1,000.
+
+        Args:
+            items: Mappings of values, or new objects. An empty list does nothing.
+            ordered: Whether to stop at the first document that the server refuses.
+
+        Returns:
+            The objects, in the order of `items`, with their ids.
+
+        Raises:
+            ValidationError: When items do not fit; locations begin with the position, and nothing is stored.
+            BulkError: When the server refuses some. It is a `DuplicateDocumentError` too when a unique index did.
+        """
+        return await bulk.bulk_create(cls, items, ordered=ordered)
+
+    @classmethod
+    async def update_many(
+        cls,
+        filter: Any = None,  # noqa: A002
+        update: Mapping[str, Any] | None = None,
+        /,
+        **values: Any,
+    ) -> int:
+        """Update the documents that match, without loading them; `updated_at` moves.
+
+        Args:
+            filter: A condition or raw query document; None for every document.
+            update: An update written on purpose: MongoDB's operators, or plain field values. Input from outside
+                belongs into `values`, where no operator is ever taken as one.
+            values: Field values, and keyword operators such as `age__inc=1`.
+
+        Returns:
+            How many documents matched.
+
+        Example:
+            >>> await User.update_many({"is_active": False}, {"$set": {"archived": True}})
+            >>> await User.update_many(User.f.age >= 65, retired=True)
+        """
+        query = cls.all()
+        return await (query if filter is None else query.filter(filter)).update(update, **values)
+
+    @classmethod
+    async def delete_many(cls, *conditions: Any, **lookups: Any) -> int:
+        """Delete the documents that fulfil the conditions, softly when the model says so.
+
+        Without an argument every document is deleted.
+
+        Returns:
+            How many were deleted.
+        """
+        query = cls.all()
+        return await (query.filter(*conditions, **lookups) if conditions or lookups else query).delete()
+
+    @classmethod
+    async def get_or_create(cls, defaults: Mapping[str, Any] | None = None, /, **values: Any) -> tuple[Self, bool]:
+        """Return the document with these values, made when there is none.
+
+        It finds, inserts, and finds again when somebody else was faster; that needs a unique index on the values.
+
+        Args:
+            defaults: Further values for a new document.
+            values: What it is found by.
+
+        Returns:
+            The document, and whether it was made.
+        """
+        found = await cls.get(**values)
+        if found is not None:
+            return found, False
+        try:
+            return await cls.create(**{**values, **(defaults or {})}), True
+        except DuplicateDocumentError:
+            found = await cls.get(**values)
+            if found is None:
+                raise
+            return found, False
+
+    @classmethod
+    async def update_or_create(cls, defaults: Mapping[str, Any] | None = None, /, **values: Any) -> tuple[Self, bool]:
+        """Update the document with these values, or make it.
+
+        Args:
+            defaults: What is set on the document.
+            values: What it is found by.
+
+        Returns:
+            The document, and whether it was made.
+        """
+        document, made = await cls.get_or_create(defaults, **values)
+        if not made:
+            for name, value in (defaults or {}).items():
+                if name not in cls.model_fields:
+                    raise InvalidValueError(f"{cls.__name__} has no field {name!r}.", model=cls.__name__, field=name)
+                setattr(document, name, value)
+            await document.save()
+        return document, made
+
+    async def save(self, *, only_update: bool = False) -> Self:
+        """Insert a new object, or send what changed in a stored one; nothing changed: no trip.
+
+        Args:
+            only_update: Whether a new object is an error.
+
+        Returns:
+            The object.
+
+        Raises:
+            ValidationError: When a changed value does not fit its field.
+            DocumentNotFoundError: When the document has vanished; it is never made again.
+            DuplicateDocumentError: When a unique index refuses it.
+        """
+        return await saving.save(self, only_update=only_update)
+
+    async def delete(self) -> bool:
+        """Delete the document, softly when the model says so.
+
+        Returns:
+            Whether it was there.
+        """
+        return await deleting.delete(self)
