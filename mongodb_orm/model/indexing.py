@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..indexes import IndexAccess, create_index, drop_index, list_indexes
 from ..schema import index_from
 from ..types import Document
-from .writing import WritableModel
+from .bulk import BulkModel
 
 
-class IndexedModel(WritableModel):
+class IndexedModel(BulkModel):
     """A document class that can be read, written and indexed."""
 
     if not TYPE_CHECKING:  # to a checker, the `Meta` of a user's model would override this one

@@ -195,11 +195,3 @@ class ReadableModel(MappedModel):
             comment=comment,
             allow_javascript=allow_javascript,
         )
-
-    async def refresh_from_db(self) -> Self:
-        """Read the document again into this object.
-
-        Raises:
-            DocumentNotFoundError: When it is no longer stored.
-        """
-        return await saving.refresh(self)

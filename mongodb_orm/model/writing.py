@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from ..exceptions import DuplicateDocumentError, InvalidValueError
-from ..persistence import bulk, deleting, saving
-from .reading import ReadableModel
+from ..persistence import saving
+from .instances import StoredModel
 
 
-class WritableModel(ReadableModel):
+class WritableModel(StoredModel):
     """A document class that can be read and written."""
 
     if not TYPE_CHECKING:  # to a checker, the `Meta` of a user's model would override this one
@@ -32,23 +32,6 @@ class WritableModel(ReadableModel):
             >>> user = await User.create(username="ann", email="ann@example.com")
         """
         return await saving.insert(cls(**values))
-
-    @classmethod
-    async def bulk_create(cls, items: Iterable[Mapping[str, Any] | Self], *, ordered: bool = True) -> list[Self]:
-        """Insert many documents: validated first, ids in one trip, then in chunks of 1,000.
-
-        Args:
-            items: Mappings of values, or new objects. An empty list does nothing.
-            ordered: Whether to stop at the first document that the server refuses.
-
-        Returns:
-            The objects, in the order of `items`, with their ids.
-
-        Raises:
-            ValidationError: When items do not fit; locations begin with the position, and nothing is stored.
-            BulkError: When the server refuses some. It is a `DuplicateDocumentError` too when a unique index did.
-        """
-        return await bulk.bulk_create(cls, items, ordered=ordered)
 
     @classmethod
     async def update_many(
@@ -131,27 +114,3 @@ class WritableModel(ReadableModel):
                 setattr(document, name, value)
             await document.save()
         return document, made
-
-    async def save(self, *, only_update: bool = False) -> Self:
-        """Insert a new object, or send what changed in a stored one; nothing changed: no trip.
-
-        Args:
-            only_update: Whether a new object is an error.
-
-        Returns:
-            The object.
-
-        Raises:
-            ValidationError: When a changed value does not fit its field.
-            DocumentNotFoundError: When the document has vanished; it is never made again.
-            DuplicateDocumentError: When a unique index refuses it.
-        """
-        return await saving.save(self, only_update=only_update)
-
-    async def delete(self) -> bool:
-        """Delete the document, softly when the model says so.
-
-        Returns:
-            Whether it was there.
-        """
-        return await deleting.delete(self)
