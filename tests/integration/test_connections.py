@@ -321,7 +321,7 @@ async def test_an_error_in_the_middle_of_a_cursor_reaches_the_caller(config: Dat
                 )
                 ids = [c["cursor"]["cursorId"] for c in cursors if c["ns"] == f"{config.database_name}.item"]
                 admin[config.database_name].command({"killCursors": "item", "cursors": ids})
-    assert type(caught.value).__module__ == "mongodb_orm.exceptions"
+    assert type(caught.value).__module__.startswith("mongodb_orm.exceptions")
     assert seen < 500
 
 
