@@ -92,6 +92,10 @@ class ConnectionManager:
         """Return whether a model was registered itself."""
         return model in self._bindings
 
+    def has_bindings(self) -> bool:
+        """Return whether any model was registered."""
+        return bool(self._bindings)
+
     def binding_of(self, model: type[MappedModel]) -> Binding:
         """Return what a model was registered with.
 
