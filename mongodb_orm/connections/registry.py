@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from ..drivers import Driver, driver_class
 from ..exceptions import ConfigurationError, ModelNotInitializedError, MongoDBORMError
-from ..schema import MappedModel
+from ..schema import MappedModel, spec_of
 from .config import DatabaseConfig
 from .embedded import embedded_uri
 
@@ -95,6 +95,13 @@ class ConnectionManager:
     def has_bindings(self) -> bool:
         """Return whether any model was registered."""
         return bool(self._bindings)
+
+    def model_named(self, name: str, collection: str) -> type[MappedModel] | None:
+        """Return the registered model of that name and collection, or None."""
+        return next(
+            (model for model in self._bindings if model.__name__ == name and spec_of(model).collection == collection),
+            None,
+        )
 
     def binding_of(self, model: type[MappedModel]) -> Binding:
         """Return what a model was registered with.
