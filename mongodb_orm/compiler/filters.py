@@ -178,7 +178,8 @@ class _ElementCompiler(_FilterCompiler):
     def __init__(self, spec: ModelSpec, element: Shape, place: Place, allow_javascript: bool) -> None:
         super().__init__(spec, allow_javascript)
         self._element_shape = element
-        self._list = tuple(place.field.replace("__", ".").split("."))
+        field = place.field.removesuffix("__elem_match").removesuffix("__not")
+        self._list = tuple(field.replace("__", ".").split("."))
         self._inside = "element"
 
     def _keyword(self, name: str, value: Any) -> dict[str, Any]:
