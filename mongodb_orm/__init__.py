@@ -106,6 +106,7 @@ from .indexes import Advice, IndexChanges, IndexDifference, IndexInfo, IndexMana
 from .logs import setup_logging
 from .mixins import SoftDeleteMixin
 from .model import BaseModel
+from .monitoring import CommandEvent, add_command_listener, comment_with_caller
 from .queryset import Explanation, KeysetPage, Nearby, Page, QuerySet, Ranked, Scored
 from .registration import register_all_models, register_model, register_models
 from .schema import Indexed, IndexSpec, ModelConfig
@@ -128,6 +129,7 @@ __all__ = [
     "Circle",
     "Collision",
     "Command",
+    "CommandEvent",
     "Condition",
     "ConfigurationError",
     "ConnectionClosedError",
@@ -204,6 +206,9 @@ __all__ = [
     "close_all_connections",
     "count",
     "covariance",
+    "add_command_listener",
+    "close_all_connections",
+    "comment_with_caller",
     "create_test_data",
     "current_datetime",
     "dense_rank",

@@ -7,10 +7,10 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
 
-from . import sightings
+from . import monitoring, sightings
 from .commands import Aggregate, Command, Find
 from .connections import Connection, connections
-from .exceptions import BulkError, DuplicateDocumentError
+from .exceptions import BulkError, DuplicateDocumentError, MongoDBORMError
 from .schema import MappedModel, ModelSpec, spec_of
 from .types import Sort, Target
 
@@ -35,20 +35,18 @@ async def run(
     spec = spec_of(model)
     connection = connections.open_connection_of(model) or await connections.connection_for(model)
     target = Target(database or connection.database, collection or spec.collection, spec.name)
+    if monitoring.callers.are_noted:
+        command = monitoring.with_caller(command)
     start = time.perf_counter()
+    failure: BaseException | None = None
     try:
         answer = await connection.driver.execute(target, command)
-    except DuplicateDocumentError as error:
+    except BaseException as error:
+        failure = error
         _give_model_names(spec.names, error)
         raise
-    except BulkError as error:
-        for failure in error.failures:
-            if isinstance(failure.error, DuplicateDocumentError):
-                _give_model_names(spec.names, failure.error)
-        raise
     finally:
-        if logger.isEnabledFor(logging.DEBUG):
-            _log(target, command, start)
+        _tell(target, command, start, failure)
     filter_ = getattr(command, "filter", None)
     if filter_ and collection is None and getattr(command, "collation", None) is None:
         sightings.note(spec, filter_, getattr(command, "sort", ()), time.perf_counter() - start)
@@ -62,7 +60,10 @@ async def stream(
     spec = spec_of(model)
     connection = connections.open_connection_of(model) or await connections.connection_for(model)
     target = Target(database or connection.database, spec.collection, spec.name)
+    if monitoring.callers.are_noted:
+        command = monitoring.with_caller(command)
     start = time.perf_counter()
+    failure: BaseException | None = None
     chunks = connection.driver.stream(target, command)
     is_noted = False
     try:
@@ -73,10 +74,12 @@ async def stream(
             yield chunk
         if not is_noted:
             _note_read(spec, command, start)
+    except MongoDBORMError as error:
+        failure = error
+        raise
     finally:
         await chunks.aclose()  # type: ignore[attr-defined]
-        if logger.isEnabledFor(logging.DEBUG):
-            _log(target, command, start)
+        _tell(target, command, start, failure)
 
 
 def _note_read(spec: ModelSpec, command: Find | Aggregate, start: float) -> None:
@@ -98,29 +101,35 @@ def _note_read(spec: ModelSpec, command: Find | Aggregate, start: float) -> None
         sightings.note(spec, filter_, sort, time.perf_counter() - start)
 
 
-def shape_of_values(value: Any) -> Any:
-    """Return a filter or pipeline with every value replaced by `?`, for logs."""
-    if isinstance(value, Mapping):
-        return {key: shape_of_values(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        if value and all(isinstance(inner, Mapping) for inner in value):
-            return [shape_of_values(inner) for inner in value]
-        return ["?"] if value else []
-    return "?"
-
-
-def _log(target: Target, command: Command[Any], start: float) -> None:
-    subject = getattr(command, "filter", None) or getattr(command, "pipeline", None) or {}
-    logger.debug(
-        "%s.%s %.2f ms %s",
-        target.model,
-        type(command).__name__,
-        (time.perf_counter() - start) * 1000,
-        shape_of_values(subject),
+def _tell(target: Target, command: Command[Any], start: float, error: BaseException | None) -> None:
+    """Tell the log and the listeners of a command that ended."""
+    is_logged = logger.isEnabledFor(logging.DEBUG)
+    if not (is_logged or monitoring.listeners):
+        return
+    seconds = time.perf_counter() - start
+    event = monitoring.CommandEvent(
+        model=target.model,
+        operation=monitoring.operation_of(command),
+        database=target.database,
+        collection=target.collection,
+        command=command,
+        started_at=time.time() - seconds,
+        seconds=seconds,
+        error=error,
     )
+    if is_logged:
+        outcome = "" if error is None else f" {type(error).__name__}"
+        logger.debug("%s.%s %.2f ms %s%s", event.model, event.operation, seconds * 1000, event.shape, outcome)
+    for listener in tuple(monitoring.listeners):
+        listener(event)
 
 
-def _give_model_names(names: Mapping[str, str], error: DuplicateDocumentError) -> None:
+def _give_model_names(names: Mapping[str, str], error: BaseException) -> None:
+    if isinstance(error, BulkError):
+        for failure in error.failures:
+            _give_model_names(names, failure.error)
+    if not isinstance(error, DuplicateDocumentError):
+        return
     fields = tuple(names.get(field, field) for field in error.fields)
     error.facts = {**error.facts, "fields": fields}
     if fields != error.fields:

@@ -18,7 +18,12 @@ M = TypeVar("M", bound=MappedModel)
 
 
 async def register_model(
-    model: type[M], db_config: DatabaseConfig | None = None, client: Any = None, *, database_name: str | None = None
+    model: type[M],
+    db_config: DatabaseConfig | None = None,
+    client: Any = None,
+    *,
+    database_name: str | None = None,
+    create_indexes: bool | None = None,
 ) -> type[M]:
     """Connect a model to a database, and create the indexes that it declares.
 
@@ -30,6 +35,7 @@ async def register_model(
         db_config: Where the database is; default: from `Meta.mongo_uri` or the environment.
         client: A Motor, PyMongo Async or mongomock-motor client of your own, which is never closed for you.
         database_name: The database; default: `Meta.database_name`, then the configuration's.
+        create_indexes: Whether declared indexes are created now; default: as `Meta.auto_create_indexes` says.
 
     Returns:
         The class.
@@ -53,7 +59,7 @@ async def register_model(
         db_config = DatabaseConfig(mongo_uri=spec.settings.mongo_uri)
     connections.bind(model, config=db_config, client=client, database_name=database_name or spec.settings.database_name)
     remember(model)
-    if indexes and spec.settings.auto_create_indexes:
+    if indexes and (spec.settings.auto_create_indexes if create_indexes is None else create_indexes):
         await ensure_indexes(model)
     return model
 
@@ -63,6 +69,7 @@ async def register_models(
     db_config: DatabaseConfig | None = None,
     client: Any = None,
     database_name: str | None = None,
+    create_indexes: bool | None = None,
 ) -> list[type[MappedModel]]:
     """Connect several models to one database; a list of models is taken too.
 
@@ -72,7 +79,8 @@ async def register_models(
     flat: list[Any] = []
     for entry in models:
         flat += entry if isinstance(entry, list | tuple) else [entry]
-    return [await register_model(model, db_config, client, database_name=database_name) for model in flat]
+    options: dict[str, Any] = {"database_name": database_name, "create_indexes": create_indexes}
+    return [await register_model(model, db_config, client, **options) for model in flat]
 
 
 async def register_all_models(
@@ -81,6 +89,7 @@ async def register_all_models(
     client: Any = None,
     *,
     database_name: str | None = None,
+    create_indexes: bool | None = None,
 ) -> list[type[MappedModel]]:
     """Connect every concrete model of a module, or of a package and all of its submodules.
 
@@ -92,6 +101,7 @@ async def register_all_models(
         db_config: Where the database is; default: from the environment.
         client: A client of your own, which is never closed for you.
         database_name: The database, when it is not the configuration's.
+        create_indexes: Whether declared indexes are created now; default: as each model says.
 
     Returns:
         The classes, in the order in which they were defined.
@@ -108,7 +118,9 @@ async def register_all_models(
         raise RegistrationError(
             f"{name} has no model.", hint="Name the module or package whose classes derive from BaseModel.", module=name
         )
-    return [await register_model(model, db_config, client, database_name=database_name) for model in found]
+    return await register_models(
+        *found, db_config=db_config, client=client, database_name=database_name, create_indexes=create_indexes
+    )
 
 
 def _models_of(module: str | ModuleType) -> Iterable[type[MappedModel]]:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from ..drivers import Driver, driver_class
 from ..exceptions import ConfigurationError, ModelNotInitializedError, MongoDBORMError
-from ..schema import MappedModel
+from ..schema import MappedModel, spec_of
 from .config import DatabaseConfig
 from .embedded import embedded_uri
 
@@ -91,6 +91,17 @@ class ConnectionManager:
     def is_bound(self, model: type[MappedModel]) -> bool:
         """Return whether a model was registered itself."""
         return model in self._bindings
+
+    def has_bindings(self) -> bool:
+        """Return whether any model was registered."""
+        return bool(self._bindings)
+
+    def model_named(self, name: str, collection: str) -> type[MappedModel] | None:
+        """Return the registered model of that name and collection, or None."""
+        return next(
+            (model for model in self._bindings if model.__name__ == name and spec_of(model).collection == collection),
+            None,
+        )
 
     def binding_of(self, model: type[MappedModel]) -> Binding:
         """Return what a model was registered with.

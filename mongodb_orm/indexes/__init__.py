@@ -1,13 +1,14 @@
 """Indexes: planning is pure, applying asks the server, advising looks at what was asked."""
 
 from .advising import Advice
-from .applying import IndexChanges, create_index, drop_index, ensure_indexes, list_indexes
+from .applying import Drop, IndexChanges, create_index, drop_index, ensure_indexes, list_indexes
 from .compiling import compile_index
 from .manager import IndexAccess, IndexManager
 from .planning import IndexDifference, IndexInfo, IndexPlan
 
 __all__ = [
     "Advice",
+    "Drop",
     "IndexAccess",
     "IndexChanges",
     "IndexDifference",

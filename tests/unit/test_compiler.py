@@ -13,7 +13,7 @@ from mongodb_orm import BaseModel, Q, SoftDeleteMixin
 from mongodb_orm.compiler.keyset import beyond, total_order, watched_paths
 from mongodb_orm.compiler.projections import compile_projection, row_names
 from mongodb_orm.compiler.updates import compile_operators, compile_values
-from mongodb_orm.executor import shape_of_values
+from mongodb_orm.monitoring import shape_of_values
 from mongodb_orm.schema import remember, spec_of
 from mongodb_orm.schema.naming import collection_name
 

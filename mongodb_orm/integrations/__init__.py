@@ -1,0 +1,1 @@
+"""Where the package meets other worlds; each module needs the library that it is named after."""

@@ -1,0 +1,153 @@
+"""Routes that create, read, list, update and delete the documents of a model."""
+
+# Without `from __future__ import annotations`: FastAPI reads the annotations of functions whose types are made here.
+
+from collections.abc import Collection, Sequence
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+import pydantic
+from fastapi import APIRouter, Query, Response
+
+from ...exceptions import ConfigurationError, DocumentNotFoundError
+from ...model import BaseModel
+from ...queryset import Page
+from ...schema import spec_of
+from .paging import PageParams
+from .schemas import create_model_of, update_model_of
+
+M = TypeVar("M", bound=BaseModel)
+Operation = Literal["create", "list", "read", "update", "delete"]
+
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such document."}}
+_CONFLICT: dict[int | str, dict[str, Any]] = {409: {"description": "A unique index refuses the values."}}
+
+_PAGE: Any = Page
+
+
+def crud_router(
+    model: type[M],
+    *,
+    operations: Collection[Operation] = get_args(Operation),
+    response_model: Any = None,
+    create_model: type[pydantic.BaseModel] | None = None,
+    update_model: type[pydantic.BaseModel] | None = None,
+    exclude: Sequence[str] = (),
+    sortable: Sequence[str] | None = None,
+    **options: Any,
+) -> APIRouter:
+    """Return a router with the five usual routes for a model.
+
+    `POST /`, `GET /` (a page), `GET /{id}`, `PATCH /{id}` and `DELETE /{id}`. Errors become responses through
+    `add_exception_handlers`.
+
+    Args:
+        model: The document class.
+        operations: Which of `"create"`, `"list"`, `"read"`, `"update"`, `"delete"` to offer.
+        response_model: What is shown of a document; default: the model itself, so give one where it holds secrets.
+        create_model: What `POST` takes; default: `create_model_of(model)`.
+        update_model: What `PATCH` takes; default: `update_model_of(model)`.
+        exclude: Fields that a client may not set, beside those that the model manages itself.
+        sortable: The fields that a client may sort by; None for every field.
+        options: Further options of FastAPI's `APIRouter`, such as `prefix`, `tags` and `dependencies`.
+
+    Raises:
+        ConfigurationError: When an operation is not known.
+
+    Example:
+        >>> app.include_router(crud_router(User, prefix="/users", sortable=("username",)))
+    """
+    unknown = set(operations) - set(get_args(Operation))
+    if unknown:
+        raise ConfigurationError(
+            f"crud_router has no operation {sorted(unknown)[0]!r}.", hint=f"It has: {', '.join(get_args(Operation))}."
+        )
+    router = APIRouter(**{"tags": [model.__name__], **options})
+    routes = _Routes(
+        model,
+        create_model or create_model_of(model, exclude=exclude),
+        update_model or update_model_of(model, exclude=exclude),
+        None if sortable is None else tuple(sortable),
+    )
+    shown, page = response_model or model, _PAGE
+    if "create" in operations:
+        router.add_api_route(
+            "/", routes.create(), methods=["POST"], status_code=201, response_model=shown, responses=_CONFLICT
+        )
+    if "list" in operations:
+        router.add_api_route("/", routes.listed(), methods=["GET"], response_model=page[shown])
+    if "read" in operations:
+        router.add_api_route("/{id}", routes.read(), methods=["GET"], response_model=shown, responses=_NOT_FOUND)
+    if "update" in operations:
+        responses = {**_NOT_FOUND, **_CONFLICT}
+        router.add_api_route("/{id}", routes.update(), methods=["PATCH"], response_model=shown, responses=responses)
+    if "delete" in operations:
+        router.add_api_route("/{id}", routes.delete(), methods=["DELETE"], status_code=204, responses=_NOT_FOUND)
+    return router
+
+
+class _Routes:
+    """The functions behind the routes of one model, whose annotations FastAPI reads."""
+
+    def __init__(
+        self,
+        model: type[BaseModel],
+        create_model: type[pydantic.BaseModel],
+        update_model: type[pydantic.BaseModel],
+        sortable: tuple[str, ...] | None,
+    ) -> None:
+        self._model = model
+        self._create_model: Any = create_model
+        self._update_model: Any = update_model
+        self._sortable = sortable
+        self._id: Any = spec_of(model).id_shape.annotation
+        self._name = model.__name__
+
+    def create(self) -> Any:
+        async def create(body: self._create_model) -> Any:  # type: ignore[name-defined]
+            return await self._model.create(**_sent(body))
+
+        return self._described(create, f"Create a {self._name}")
+
+    def listed(self) -> Any:
+        async def listed(params: Annotated[PageParams, Query()]) -> Any:
+            return await params.page_of(self._model.all(), sortable=self._sortable)
+
+        return self._described(listed, f"A page of {self._name} documents")
+
+    def read(self) -> Any:
+        async def read(id: self._id) -> Any:  # type: ignore[name-defined]  # noqa: A002
+            return await self._found(id)
+
+        return self._described(read, f"Read one {self._name}")
+
+    def update(self) -> Any:
+        async def update(id: self._id, body: self._update_model) -> Any:  # type: ignore[name-defined]  # noqa: A002
+            document = await self._found(id)
+            for name, value in _sent(body).items():
+                setattr(document, name, value)
+            return await document.save()
+
+        return self._described(update, f"Change a {self._name}")
+
+    def delete(self) -> Any:
+        async def delete(id: self._id) -> Response:  # type: ignore[name-defined]  # noqa: A002
+            await (await self._found(id)).delete()
+            return Response(status_code=204)
+
+        return self._described(delete, f"Delete a {self._name}")
+
+    async def _found(self, id_: Any) -> BaseModel:
+        document = await self._model.get_by_id(id_)
+        if document is None:
+            raise DocumentNotFoundError(f"There is no {self._name} with that id.", model=self._name, id=id_)
+        return document
+
+    def _described(self, function: Any, summary: str) -> Any:
+        function.__name__ = f"{function.__name__}_{self._name}"
+        function.__doc__ = summary
+        return function
+
+
+def _sent(body: pydantic.BaseModel) -> dict[str, Any]:
+    """Return what a client sent, as Python values under the names of fields."""
+    return {name: getattr(body, name) for name in body.model_fields_set}

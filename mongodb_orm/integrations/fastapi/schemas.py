@@ -1,0 +1,77 @@
+"""What a client may send, derived from a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import copy
+from functools import lru_cache
+from typing import Any
+
+import pydantic
+from pydantic import ConfigDict
+from pydantic_core import PydanticUndefined
+
+from ...ids import AssignedId
+from ...schema import MappedModel, spec_of
+
+_MANAGED = frozenset({"created_at", "updated_at"})
+
+
+def create_model_of(model: type[MappedModel], *, exclude: Iterable[str] = ()) -> type[pydantic.BaseModel]:
+    """Return the Pydantic model of a new document: the fields of `model` but those that it manages itself.
+
+    Left out are the id where it is generated, timestamps, marks of soft deletion, and `exclude`. Unknown fields are
+    refused. Constraints hold here; validators of the model run when the document is made.
+
+    Example:
+        >>> create_model_of(User).model_fields.keys()
+        dict_keys(['username', 'email', 'age'])
+    """
+    return _derived(model, frozenset(exclude), False)
+
+
+def update_model_of(model: type[MappedModel], *, exclude: Iterable[str] = ()) -> type[pydantic.BaseModel]:
+    """Return the Pydantic model of a change: the fields of `create_model_of`, none required.
+
+    A field that is not sent stays as it is; null is taken only where the field may be null.
+
+    Example:
+        >>> update_model_of(User)(age=32).model_dump(exclude_unset=True)
+        {'age': 32}
+    """
+    return _derived(model, frozenset(exclude), True)
+
+
+@lru_cache(maxsize=256)
+def _derived(model: type[MappedModel], exclude: frozenset[str], is_partial: bool) -> type[pydantic.BaseModel]:
+    fields: dict[str, Any] = {}
+    for name, info in model.model_fields.items():
+        if name in exclude | managed_fields(model, is_partial):
+            continue
+        own = copy(info)
+        if is_partial:
+            own.default, own.default_factory = None, None
+            own.json_schema_extra = _without_default
+        elif name == spec_of(model).id_field:
+            own.default = PydanticUndefined
+        fields[name] = (info.annotation, own)
+    config = ConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=True, arbitrary_types_allowed=True)
+    name = f"{model.__name__}{'Update' if is_partial else 'Create'}"
+    make: Any = pydantic.create_model
+    derived: type[pydantic.BaseModel] = make(name, __config__=config, __module__=model.__module__, **fields)
+    return derived
+
+
+def managed_fields(model: type[MappedModel], is_stored: bool) -> frozenset[str]:
+    """Return the fields that a client never sets."""
+    spec = spec_of(model)
+    names = set(_MANAGED)
+    if is_stored or not isinstance(spec.id_strategy, AssignedId):
+        names.add(spec.id_field)
+    if spec.deletion is not None:
+        names |= {spec.deletion.flag, spec.deletion.moment}
+    return frozenset(names)
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)

@@ -1,0 +1,74 @@
+"""Warnings of slow commands, with the server's explanation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ..commands import Command, Count, Delete, Find, RunCommand, Update
+from ..connections import connections
+from ..exceptions import MongoDBORMError
+from ..executor import run
+from ..monitoring import CommandEvent, add_command_listener
+from ..queryset.explaining import explanation_of
+from ..schema import MappedModel, spec_of
+
+logger = logging.getLogger("mongodb_orm.slow")
+
+_EXPLAINED = (Find, Count, Update, Delete)
+
+
+def warn_of_slow_commands(seconds: float = 0.1, *, explain: bool = True) -> Callable[[], None]:
+    """Log a warning for every command that takes long, and say which index serves it; return what ends this.
+
+    The warning shows the shape of the filter, never its values. The explanation is asked for in the background, once
+    for each shape, and only for commands with a filter.
+
+    Args:
+        seconds: From when on a command is slow.
+        explain: Whether to ask the server which index serves it; that runs the filter once more.
+
+    Example:
+        >>> stop = warn_of_slow_commands(0.2)
+    """
+    explained: set[tuple[str, str]] = set()
+    tasks: set[asyncio.Task[None]] = set()
+
+    def watch(event: CommandEvent) -> None:
+        if event.seconds < seconds or isinstance(event.command, RunCommand):
+            return
+        logger.warning("%s.%s took %.0f ms: %s", event.model, event.operation, event.seconds * 1000, event.shape)
+        seen = (event.model, str(event.shape))
+        if explain and isinstance(event.command, _EXPLAINED) and seen not in explained:
+            explained.add(seen)
+            task = asyncio.get_running_loop().create_task(_explain(event))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    return add_command_listener(watch)
+
+
+async def _explain(event: CommandEvent) -> None:
+    model = connections.model_named(event.model, event.collection)
+    if model is None:
+        return
+    try:
+        words = await _words(model, event.command, event.database)
+    except MongoDBORMError as error:
+        words = f"It could not be explained: {type(error).__name__}."
+    logger.warning("%s.%s %s: %s", event.model, event.operation, event.shape, words)
+
+
+async def _words(model: type[MappedModel], command: Command[Any], database: str) -> str:
+    sort = dict(getattr(command, "sort", ()))
+    find = {
+        "find": spec_of(model).collection,
+        "filter": getattr(command, "filter", {}),
+        **({"sort": sort} if sort else {}),
+        **({"collation": collation} if (collation := getattr(command, "collation", None)) else {}),
+        **({"limit": limit} if (limit := getattr(command, "limit", 0)) else {}),
+    }
+    answer = await run(model, RunCommand(command={"explain": find, "verbosity": "executionStats"}), database=database)
+    return str(explanation_of(answer))
