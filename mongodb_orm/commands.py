@@ -50,6 +50,7 @@ class Aggregate(Command[bytes]):
     batch_size: int = 0
     hint: str | Sequence[tuple[str, Any]] | None = None
     collation: Mapping[str, Any] | None = None
+    let: Mapping[str, Any] | None = None
     allow_disk_use: bool | None = None
     read_preference: str | None = None
 

@@ -2,107 +2,193 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 
-from ..codec import decode_all
-from ..commands import Aggregate
-from ..compiler.pipelines import compile_pipeline
+from ..commands import Aggregate, RunCommand
+from ..compiler.pipelines import CompiledPipeline, compile_pipeline
 from ..compiler.scopes import Visibility, visible_pipeline
-from ..executor import stream
-from ..schema import MappedModel, spec_of
-from ..types import Document
+from ..compiler.shell import aggregate_text
+from ..exceptions import InvalidValueError
+from ..executor import run, stream
+from ..explaining import Explanation, explanation_of
+from ..expressions import Checked
+from ..schema import MappedModel, ModelSpec, spec_of
+from .options import DEFAULTS, AggregationOptions, options_from
+from .rows import Reader, row_reader
 
-M = TypeVar("M", bound=MappedModel)
+R = TypeVar("R")
+S = TypeVar("S")
 
 STREAM_BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Aggregation(Generic[M]):
-    """A pipeline on a model's collection; `await` gives a list of dicts, `async for` streams them.
+class Aggregation(Generic[R]):
+    """A pipeline on a model's collection; `await` gives a list of results, `async for` streams them.
 
     Names in the pipeline are the model's, as long as documents have the model's shape; results that still have it
     carry the id under its own name beside `_id`.
+
+    Attributes:
+        model: The model.
+        pipeline: The stages as they were written.
+        settings: How the pipeline is run.
+        result_type: What the results are made of; dicts when it is None.
+        lead: Gives the stages under stored names that come first, and say what is seen: those of a query.
+        visibility: Whether softly deleted documents are seen.
+        is_scoped: Whether the model's default scope holds.
+        has_own_names: Whether results have the model's names only, without the stored ones beside them.
 
     Example:
         >>> await User.aggregate([{"$match": {"id": {"$in": ids}}}, {"$group": {"_id": "$city", "n": {"$sum": 1}}}])
     """
 
-    model: type[M]
-    pipeline: Sequence[Mapping[str, Any]]
-    is_raw: bool = False
+    model: type[MappedModel]
+    pipeline: Sequence[Mapping[str, Any] | Checked]
+    settings: AggregationOptions = DEFAULTS
+    result_type: Any = None
+    lead: Callable[[], Sequence[Mapping[str, Any]]] | None = None
     visibility: Visibility = "active"
     is_scoped: bool = True
-    allow_disk_use: bool | None = None
-    max_time_ms: int | None = None
-    batch_size: int = 0
-    hint: str | None = None
-    comment: Any = None
-    allow_javascript: bool = False
+    has_own_names: bool = False
 
-    def with_deleted(self) -> Aggregation[M]:
+    def with_deleted(self) -> Self:
         """Include documents that were deleted softly."""
-        return replace(self, visibility="all")
+        return self._seeing(visibility="all")
 
-    def only_deleted(self) -> Aggregation[M]:
+    def only_deleted(self) -> Self:
         """Take only documents that were deleted softly."""
-        return replace(self, visibility="deleted")
+        return self._seeing(visibility="deleted")
 
-    def unscoped(self) -> Aggregation[M]:
+    def unscoped(self) -> Self:
         """Leave out the model's default scope; soft deletion stays."""
-        return replace(self, is_scoped=False)
+        return self._seeing(is_scoped=False)
 
-    def command(self, *, batch_size: int = 0) -> tuple[Aggregate, dict[str, str]]:
-        """Return the command and the names to add to each result: Python's by stored."""
-        spec = spec_of(self.model)
-        compiled = compile_pipeline(spec, self.pipeline, allow_javascript=self.allow_javascript)
-        stages = list(self.pipeline) if self.is_raw else compiled.stages
-        renames = dict(compiled.renames) if compiled.keeps_shape and not self.is_raw else {}
-        command = Aggregate(
-            pipeline=visible_pipeline(
-                spec, [dict(stage) for stage in stages], self.visibility, is_scoped=self.is_scoped
-            ),
-            batch_size=self.batch_size or batch_size,
-            allow_disk_use=self.allow_disk_use,
-            max_time_ms=self.max_time_ms,
-            hint=self.hint,
-            comment=self.comment,
+    def into(self, result_type: type[S]) -> Aggregation[S]:
+        """Return the aggregation with results of a Pydantic model, or of any type that Pydantic knows.
+
+        Results of a document model are objects that can be saved when the pipeline leaves its documents whole, such as
+        `$match`, `$sort` and `$sample` do; otherwise they are new, unsaved objects.
+
+        Raises:
+            CorruptDocumentError: On reading, when a result does not fit.
+        """
+        return cast("Aggregation[S]", replace(self, result_type=result_type))
+
+    def with_options(self, **options: Any) -> Self:
+        """Return the aggregation run in another way; the options are those of `aggregate`."""
+        return replace(self, settings=options_from(self.settings, **options))
+
+    def __str__(self) -> str:
+        return self.mql()
+
+    def mql(self) -> str:
+        """Return the command as one would type it in mongosh.
+
+        Example:
+            >>> print(User.aggregate([{"$match": {"id": 1}}]).mql())
+            db.user.aggregate([
+              {$match: {_id: 1}},
+            ])
+        """
+        command, _ = self._prepared()
+        return aggregate_text(spec_of(self.model).collection, command.pipeline, self.settings.shell_options())
+
+    async def explain(self) -> Explanation:
+        """Run the pipeline on the server for its figures, and say which index serves its beginning, or that none does.
+
+        A pipeline that writes is explained without being run.
+        """
+        command, compiled = self._prepared()
+        explained = {
+            "aggregate": spec_of(self.model).collection,
+            "pipeline": list(command.pipeline),
+            "cursor": {},
+            **self.settings.command_options(),
+        }
+        verbosity = "queryPlanner" if compiled.writes else "executionStats"
+        answer = await run(
+            self.model,
+            RunCommand(command={"explain": explained, "verbosity": verbosity}),
+            database=self.settings.database,
         )
-        return command, {stored: name for stored, name in renames.items() if stored != name}
+        return explanation_of(answer)
 
-    def __await__(self) -> Generator[Any, None, list[Document]]:
+    def command(self, *, batch_size: int = 0) -> Aggregate:
+        """Return the command that is sent."""
+        return self._prepared(batch_size)[0]
+
+    def __await__(self) -> Generator[Any, None, list[R]]:
         return self._all().__await__()
 
-    async def __aiter__(self) -> AsyncIterator[Document]:
-        command, names = self.command(batch_size=STREAM_BATCH)
-        async for chunk in stream(self.model, command):
-            for row in decode_all(chunk):
-                yield _with_names(row, names)
+    async def __aiter__(self) -> AsyncIterator[R]:
+        command, read = self._reading(STREAM_BATCH)
+        async for chunk in stream(self.model, command, database=self.settings.database):
+            for row in read(chunk):
+                yield row
 
-    async def _all(self) -> list[Document]:
-        command, names = self.command()
-        rows: list[Document] = []
-        async for chunk in stream(self.model, command):
-            rows += [_with_names(row, names) for row in decode_all(chunk)]
-        return rows
+    async def first(self) -> R | None:
+        """Return the first result, or None; the rest is not read."""
+        rows = await self.to_list(1)
+        return rows[0] if rows else None
 
-    async def to_list(self, length: int | None = None) -> list[Document]:
+    async def to_list(self, length: int | None = None) -> list[R]:
         """Return the results, at most `length` of them."""
         if length is None:
             return await self._all()
-        rows: list[Document] = []
-        if length > 0:
+        if isinstance(length, bool) or not isinstance(length, int) or length < 0:
+            raise InvalidValueError(f"A length is a whole number from 0, not {length!r}.", field="length", value=length)
+        rows: list[R] = []
+        if length:
             async for row in self:
                 rows.append(row)
                 if len(rows) == length:
                     break
         return rows
 
+    async def _all(self) -> list[R]:
+        command, read = self._reading()
+        rows: list[R] = []
+        async for chunk in stream(self.model, command, database=self.settings.database):
+            rows += read(chunk)
+        return rows
 
-def _with_names(row: Document, names: Mapping[str, str]) -> Document:
-    for stored, name in names.items():
-        if stored in row and name not in row:
-            row[name] = row[stored]
-    return row
+    def _seeing(self, **changes: Any) -> Self:
+        if self.lead is not None:
+            raise InvalidValueError(
+                "The query before has said what is seen.",
+                hint="Call with_deleted(), only_deleted() or unscoped() on the query, before aggregate().",
+                model=self.model.__name__,
+            )
+        return replace(self, **changes)
+
+    def _reading(self, batch_size: int = 0) -> tuple[Aggregate, Reader]:
+        command, compiled = self._prepared(batch_size)
+        return command, row_reader(
+            self.model,
+            compiled.shape,
+            self.result_type,
+            is_raw=self.settings.is_raw,
+            is_beside=not self.has_own_names,
+            database=self.settings.database,
+        )
+
+    def _prepared(self, batch_size: int = 0) -> tuple[Aggregate, CompiledPipeline]:
+        spec = spec_of(self.model)
+        settings = self.settings
+        compiled = compile_pipeline(
+            spec,
+            self.pipeline,
+            allow_javascript=settings.allow_javascript,
+            allow_writes=settings.allow_writes,
+            is_scoped=settings.scoped_lookups,
+            is_raw=settings.is_raw,
+        )
+        return settings.command(self._leading(spec, compiled.stages), batch_size), compiled
+
+    def _leading(self, spec: ModelSpec, stages: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
+        if self.lead is not None:
+            return [*self.lead(), *stages]
+        return [*visible_pipeline(spec, stages, self.visibility, is_scoped=self.is_scoped)]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ..exceptions import QueryError
 from ..expressions import Calculated, Expression, FieldPath, Operation
-from ..schema import ModelSpec, Shape, resolve
+from ..schema import Shape, resolve_from
 from .casting import Place, cast
 from .paths import value_expression
 
@@ -19,14 +19,15 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class CalculationCompiler:
-    """Compiles the calculations of one query.
+    """Compiles calculations with the fields of documents of a shape, which messages call `name`.
 
     Attributes:
         names: The top-level stored fields that were named.
     """
 
-    def __init__(self, spec: ModelSpec) -> None:
-        self._spec = spec
+    def __init__(self, name: str, root: Shape) -> None:
+        self._name = name
+        self._root = root
         self.names: set[str] = set()
 
     def compare(self, condition: Calculated) -> dict[str, Any]:
@@ -43,15 +44,19 @@ class CalculationCompiler:
         other = right if lesser is left else left
         return {"$expr": {"$and": [{"$gt": [self._operand(lesser, other), None]}, compared]}}
 
+    def value(self, expression: Expression) -> Any:
+        """Return the aggregation expression of a path or a calculation."""
+        return self._operand(expression, None)
+
     def _operand(self, value: Any, other: Any) -> Any:
         if isinstance(value, FieldPath):
-            target = resolve(self._spec, self._path(value))
+            target = resolve_from(self._name, self._root, self._path(value))
             self.names.add(target.stored.partition(".")[0])
             return value_expression(target)
         if isinstance(value, Operation):
             return self._operation(value)
         if isinstance(other, FieldPath):
-            value = cast(self._shape(other), value, Place(self._spec.name, str(other)))
+            value = cast(self._shape(other), value, Place(self._name, str(other)))
         return _literal(value)
 
     def _operation(self, operation: Operation) -> Any:
@@ -86,11 +91,11 @@ class CalculationCompiler:
         return "other"
 
     def _shape(self, path: FieldPath[Any]) -> Shape:
-        return resolve(self._spec, self._path(path)).shape
+        return resolve_from(self._name, self._root, self._path(path)).shape
 
     def _path(self, path: FieldPath[Any]) -> tuple[str, ...]:
         if not path._path:
-            raise QueryError(f"{self._spec.name}.f is no field; write {self._spec.name}.f.<field>.")
+            raise QueryError(f"{self._name}.f is no field; write {self._name}.f.<field>.")
         return path._path
 
 

@@ -7,15 +7,17 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ..exceptions import InvalidValueError, QueryError, UnknownLookupError
-from ..expressions import And, Calculated, Compare, Condition, Keywords, Not, Or, Raw, TextSearch
-from ..schema import ModelSpec, Resolved, Shape, resolve, resolve_from
-from .agg_expressions import Scope, refuse_javascript, rename_expression
+from ..expressions import And, Calculated, Compare, Condition, Keywords, Not, Or, Path, Raw, TextSearch
+from ..schema import ANY, ModelSpec, Resolved, Shape, resolve, resolve_from
+from .agg_expressions import refuse_javascript, rename_expression
 from .calculations import CalculationCompiler
 from .casting import Place
 from .keywords import lookups_for, root_shape, split, split_keyword
 from .lookups import Whole, fits
+from .names import Scope
 from .operators import lookup_named, text_search
 from .paths import as_filter
+from .records import refuse_ambiguous
 
 NOTHING: dict[str, Any] = {"_id": {"$in": []}}
 """A filter that no document matches."""
@@ -41,9 +43,22 @@ def compile_filter(spec: ModelSpec, condition: Condition, *, allow_javascript: b
     return CompiledFilter(compiler.compile(condition), frozenset(compiler.names))
 
 
+def compile_filter_on(scope: Scope, condition: Condition, *, allow_javascript: bool = False) -> dict[str, Any]:
+    """Translate a condition on the documents at one point of a pipeline.
+
+    Raises:
+        QueryError: When it makes no sense; the subclass says why.
+    """
+    return _FilterCompiler(None, allow_javascript, name=scope.name, root=scope.root).compile(condition)
+
+
 class _FilterCompiler:
-    def __init__(self, spec: ModelSpec, allow_javascript: bool) -> None:
+    def __init__(
+        self, spec: ModelSpec | None, allow_javascript: bool, *, name: str = "", root: Shape | None = None
+    ) -> None:
         self._spec = spec
+        self._name = name or (spec.name if spec is not None else "The document")
+        self._root = root or (root_shape(spec) if spec is not None else ANY)
         self._allow_javascript = allow_javascript
         self._inside = ""
         self.names: set[str] = set()
@@ -70,29 +85,38 @@ class _FilterCompiler:
             return self._search(condition)
         if isinstance(condition, Raw):
             renamed = rename_filter(
-                Scope(root_shape(self._spec)),
+                Scope(self._root),
                 condition.filter,
-                model=self._spec.name,
+                model=self._name,
                 allow_javascript=self._allow_javascript,
             )
             self.names.update(_top_names(renamed))
             return renamed
-        raise InvalidValueError(f"{condition!r} is no condition.", model=self._spec.name)
+        raise InvalidValueError(f"{condition!r} is no condition.", model=self._name)
 
     def _keyword(self, name: str, value: Any) -> dict[str, Any]:
-        target, lookup = split_keyword(self._spec, name)
+        target, lookup = self._split(name)
         return self._apply(target, lookup, name, value)
 
     def _compare(self, condition: Compare) -> dict[str, Any]:
         if not condition.path:
-            raise QueryError(f"{self._spec.name}.f is no field; write {self._spec.name}.f.<field>.")
-        target = resolve(self._spec, condition.path)
+            raise QueryError(f"{self._name}.f is no field; write {self._name}.f.<field>.")
+        target = self._resolve(condition.path)
         return self._apply(target, condition.lookup, ".".join(condition.path), condition.value)
+
+    def _split(self, keyword: str) -> tuple[Resolved, str]:
+        if self._spec is None:
+            return split(self._name, self._root, keyword)
+        return split_keyword(self._spec, keyword)
+
+    def _resolve(self, path: Path) -> Resolved:
+        return resolve_from(self._name, self._root, path) if self._spec is None else resolve(self._spec, path)
 
     def _apply(self, target: Resolved, name: str, field: str, value: Any) -> dict[str, Any]:
         stored, shape = target.stored, target.shape
+        refuse_ambiguous(shape, field)
         self.names.add(stored.partition(".")[0])
-        place = Place(self._spec.name, field, target, in_element=self._inside == "element")
+        place = Place(self._name, field, target, in_element=self._inside == "element")
         lookup = lookup_named(name)
         if lookup is None or not lookup.applies_to(shape):
             return self._compound(name, value, place)
@@ -110,26 +134,26 @@ class _FilterCompiler:
         if name.startswith("not__"):
             with self._within("not"):
                 return {"$nor": [self._apply(target, name.removeprefix("not__"), place.field, value)]}
-        raise UnknownLookupError(self._spec.name, place.field, name, lookups_for(target.shape))
+        raise UnknownLookupError(self._name, place.field, name, lookups_for(target.shape))
 
     def _calculated(self, condition: Calculated) -> dict[str, Any]:
-        compiler = CalculationCompiler(self._spec)
+        compiler = CalculationCompiler(self._name, self._root)
         compiled = compiler.compare(condition)
         self.names |= compiler.names
         return compiled
 
     def _search(self, search: TextSearch) -> dict[str, Any]:
         self._refuse_below("text")
-        return text_search(search, Place(self._spec.name, "search"))
+        return text_search(search, Place(self._name, "search"))
 
     def _refuse_below(self, lookup: str) -> None:
         if not self._inside or (lookup == "text" and self._inside == "or"):
             return
         hint = "Search first and exclude by other lookups." if lookup == "text" else "Use within=Circle(point, radius)."
         raise QueryError(
-            f"{self._spec.name}: MongoDB does not take {lookup!r} inside {_BELOW[self._inside]}.",
+            f"{self._name}: MongoDB does not take {lookup!r} inside {_BELOW[self._inside]}.",
             hint=hint,
-            model=self._spec.name,
+            model=self._name,
         )
 
     @contextmanager
@@ -151,7 +175,7 @@ class _FilterCompiler:
             raise place.refuse(value, "elem_match takes a condition or a mapping of lookups.")
         if element.kind == "scalar":
             return self._scalar_element(element, value, place)
-        return _ElementCompiler(self._spec, element, place, self._allow_javascript).compile(value)
+        return _ElementCompiler(self._name, element, place, self._allow_javascript).compile(value)
 
     def _scalar_element(self, element: Shape, value: Condition, place: Place) -> dict[str, Any]:
         """Compile lookups on the elements of a list of plain values: `{"gt": 5, "lt": 10}`."""
@@ -164,7 +188,7 @@ class _FilterCompiler:
         for name, operand in value.lookups:
             lookup = lookup_named(name)
             if lookup is None or not lookup.applies_to(element):
-                raise UnknownLookupError(self._spec.name, place.field, name, lookups_for(element))
+                raise UnknownLookupError(self._name, place.field, name, lookups_for(element))
             compiled = lookup.compile(element, operand, inside)
             if isinstance(compiled, Whole) or lookup.top_level:
                 raise place.refuse(operand, f"{name!r} cannot be said of an element of a list.")
@@ -175,29 +199,24 @@ class _FilterCompiler:
 class _ElementCompiler(_FilterCompiler):
     """Compiles conditions on the elements of a list; paths begin there, or at the document as the list's own."""
 
-    def __init__(self, spec: ModelSpec, element: Shape, place: Place, allow_javascript: bool) -> None:
-        super().__init__(spec, allow_javascript)
-        self._element_shape = element
+    def __init__(self, name: str, element: Shape, place: Place, allow_javascript: bool) -> None:
+        super().__init__(None, allow_javascript, name=name, root=element)
         field = place.field.removesuffix("__elem_match").removesuffix("__not")
         self._list = tuple(field.replace("__", ".").split("."))
         self._inside = "element"
-
-    def _keyword(self, name: str, value: Any) -> dict[str, Any]:
-        target, lookup = split(self._spec.name, self._element_shape, name)
-        return self._apply(target, lookup, name, value)
 
     def _compare(self, condition: Compare) -> dict[str, Any]:
         path = condition.path
         if path[: len(self._list)] == self._list and len(path) > len(self._list):
             path = path[len(self._list) :]
-        target = resolve_from(self._spec.name, self._element_shape, path)
+        target = self._resolve(path)
         return self._apply(target, condition.lookup, ".".join(path), condition.value)
 
     def _calculated(self, condition: Calculated) -> dict[str, Any]:
         raise QueryError(
-            f"{self._spec.name}: MongoDB does not take calculations inside elem_match.",
+            f"{self._name}: MongoDB does not take calculations inside elem_match.",
             hint='Write the aggregation expression: expr({"$anyElementTrue": {"$map": ...}}).',
-            model=self._spec.name,
+            model=self._name,
         )
 
 

@@ -14,7 +14,7 @@ _COMPOUND = ("elem_match", "not")
 
 def root_shape(spec: ModelSpec) -> Shape:
     """Return the shape of whole documents of a model."""
-    return Shape(spec.model, "model", model=spec.model)
+    return spec.documents
 
 
 def lookups_for(shape: Shape) -> list[str]:

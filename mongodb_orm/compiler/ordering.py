@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..exceptions import InvalidValueError
 from ..expressions import FieldPath, Operation, Order, path_text
 from ..schema import ModelSpec, resolve
 from ..types import Sort
+
+Translate = Callable[[str], str]
 
 _DIRECTIONS: dict[Any, int] = {1: 1, -1: -1, "asc": 1, "desc": -1, "ascending": 1, "descending": -1}
 
@@ -25,33 +27,44 @@ def compile_sort(spec: ModelSpec, order: Any) -> Sort:
         UnknownFieldError: When a field does not exist.
         InvalidValueError: When a direction is none.
     """
-    return tuple(_pairs(spec, order))
+    return tuple(_pairs(spec.name, lambda path: _stored(spec, path), order))
 
 
-def _pairs(spec: ModelSpec, order: Any) -> Iterable[tuple[str, Any]]:
+def sort_pairs(name: str, translate: Translate, order: Any) -> Sort:
+    """Translate a sort order of documents that are no model's; as `compile_sort`.
+
+    Args:
+        name: What messages call the documents.
+        translate: Makes the stored path of a dotted one.
+        order: The order.
+    """
+    return tuple(_pairs(name, translate, order))
+
+
+def _pairs(name: str, translate: Translate, order: Any) -> Iterable[tuple[str, Any]]:
     if order is None:
         return
     if isinstance(order, str):
         direction = -1 if order.startswith("-") else 1
-        yield _stored(spec, order.lstrip("+-") if order[:1] in ("+", "-") else order), direction
+        yield translate(order.lstrip("+-") if order[:1] in ("+", "-") else order), direction
     elif isinstance(order, FieldPath):
-        yield _stored(spec, path_text(order)), 1
+        yield translate(path_text(order)), 1
     elif isinstance(order, Order):
-        yield resolve(spec, order.path).stored, order.direction
+        yield translate(".".join(order.path)), order.direction
     elif isinstance(order, Operation):
-        yield _reversed(spec, order)
+        yield _reversed(name, translate, order)
     elif isinstance(order, Mapping):
         for field, direction in order.items():
-            yield _stored(spec, path_text(field)), _direction(spec, field, direction)
+            yield translate(path_text(field)), _direction(name, field, direction)
     elif isinstance(order, tuple) and len(order) == 2 and _is_direction(order[1]):
-        yield _stored(spec, path_text(order[0])), _direction(spec, order[0], order[1])
+        yield translate(path_text(order[0])), _direction(name, order[0], order[1])
     elif isinstance(order, Iterable):
         for entry in order:
-            yield from _pairs(spec, entry)
+            yield from _pairs(name, translate, entry)
     else:
         raise InvalidValueError(
             f"{order!r} is no sort order.", hint='Write {"created_at": -1}, "-created_at" or [("name", 1)].',
-            model=spec.name, value=order,
+            model=name, value=order,
         )  # fmt: skip
 
 
@@ -59,15 +72,15 @@ def _stored(spec: ModelSpec, field: str) -> str:
     return resolve(spec, tuple(field.replace("__", ".").split(".") if field not in spec.fields else (field,))).stored
 
 
-def _reversed(spec: ModelSpec, order: Operation) -> tuple[str, int]:
+def _reversed(name: str, translate: Translate, order: Operation) -> tuple[str, int]:
     if order.operator != "negate" or not isinstance(order.operands[0], FieldPath):
         raise InvalidValueError(
             "Documents are ordered by fields, not by calculations.",
             hint="Add the result as a field in an aggregation, and sort by that.",
-            model=spec.name,
+            model=name,
             value=order,
         )
-    return _stored(spec, path_text(order.operands[0])), -1
+    return translate(path_text(order.operands[0])), -1
 
 
 def _is_direction(value: Any) -> bool:
@@ -76,12 +89,12 @@ def _is_direction(value: Any) -> bool:
     )
 
 
-def _direction(spec: ModelSpec, field: Any, value: Any) -> Any:
+def _direction(name: str, field: Any, value: Any) -> Any:
     if isinstance(value, Mapping) and set(value) == {"$meta"}:
         return dict(value)
     if isinstance(value, Mapping) or not _is_direction(value):
         raise InvalidValueError(
-            f"{value!r} is no direction of a sort.", hint='Use 1, -1, "asc" or "desc".', model=spec.name,
+            f"{value!r} is no direction of a sort.", hint='Use 1, -1, "asc" or "desc".', model=name,
             field=str(field), value=value,
         )  # fmt: skip
     return _DIRECTIONS[value]

@@ -10,7 +10,8 @@ from ..exceptions import InvalidValueError
 from ..expressions import FieldPath, path_text
 from ..schema import ModelSpec, Shape, fields_of, resolve
 from ..types import Document
-from .agg_expressions import Scope, rename_expression
+from .agg_expressions import rename_expression
+from .names import Scope
 
 Rename = Callable[[Document], Document]
 

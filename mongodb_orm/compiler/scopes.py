@@ -77,10 +77,31 @@ def visible_pipeline(
         hidden = default_scope_filter(spec) if is_scoped else {}
     else:
         hidden = hidden_filter(spec, visibility, is_scoped=is_scoped)
-    if not hidden:
+    return put_first(hidden, stages) if hidden else stages
+
+
+def put_first(hidden: Mapping[str, Any], stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put a filter in front of stages, or behind a stage that must come first."""
+    first: Mapping[str, Any] = stages[0] if stages else {}
+    if first.keys() & {"$documents", "$collStats", "$indexStats", "$currentOp", "$planCacheStats", "$listSessions"}:
         return stages
-    if first.keys() & {"$documents", "$collStats", "$indexStats", "$currentOp", "$planCacheStats", "$changeStream"}:
-        return stages
-    if first.keys() & {"$geoNear", "$search", "$vectorSearch"}:
-        return [stages[0], {"$match": hidden}, *stages[1:]]
-    return [{"$match": hidden}, *stages]
+    if "$geoNear" in first:
+        near: Mapping[str, Any] = first["$geoNear"]
+        if isinstance(near, Mapping) and not near.get("query"):
+            return [{"$geoNear": {**near, "query": dict(hidden)}}, *stages[1:]]
+        return [stages[0], {"$match": dict(hidden)}, *stages[1:]]
+    if first.keys() & {"$search", "$vectorSearch", "$searchMeta"} or _searches_words(first):
+        return [stages[0], {"$match": dict(hidden)}, *stages[1:]]
+    return [{"$match": dict(hidden)}, *stages]
+
+
+def _searches_words(stage: Mapping[str, Any]) -> bool:
+    """Return whether a stage is a `$match` on words, which MongoDB takes only as the first one."""
+    match = stage.get("$match")
+    return isinstance(match, Mapping) and _has_text(match)
+
+
+def _has_text(match: Mapping[str, Any]) -> bool:
+    return "$text" in match or any(
+        isinstance(part, Mapping) and _has_text(part) for part in [*match.get("$and", ()), *match.get("$or", ())]
+    )

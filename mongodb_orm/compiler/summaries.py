@@ -11,8 +11,9 @@ from ..exceptions import InvalidValueError, QueryError, UnknownFieldError
 from ..expressions import FieldPath, From
 from ..schema import ModelSpec, Shape, member_names, shape_of, step
 from ..types import Document
-from .agg_expressions import Scope, rename_expression
+from .agg_expressions import rename_expression
 from .keywords import root_shape
+from .names import Scope
 
 Rename = Callable[[Any], Any]
 

@@ -11,9 +11,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ..exceptions import InvalidValueError, UnknownFieldError, UnknownLookupError, relocated
 from ..schema import ModelSpec, Resolved, Shape
-from .agg_expressions import Scope, refuse_javascript
+from .agg_expressions import refuse_javascript
 from .casting import Place, cast, cast_all, refuse_operators
 from .keywords import root_shape, split_path
+from .names import Scope
 
 Operators = dict[str, dict[str, Any]]
 

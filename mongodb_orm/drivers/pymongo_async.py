@@ -227,6 +227,7 @@ class PyMongoDriver:
             collation=command.collation,
             allowDiskUse=command.allow_disk_use,
             batchSize=command.batch_size or None,
+            let=command.let,
             session=session,
         )
 

@@ -272,6 +272,18 @@ def field(path: T | None) -> FieldPath[T]:
     return path
 
 
+def F(path: str) -> FieldPath[Any]:  # noqa: N802 - as Django's users know it
+    """Return the path of a field by its name, for the fields that a pipeline made and no class knows.
+
+    Args:
+        path: The name, dotted for nested fields.
+
+    Example:
+        >>> User.pipeline().group(by="city", n=count()).add_fields(share=F("n") / 100).match(F("n") >= 5)
+    """
+    return FieldPath(*path.split("."))
+
+
 def expr(condition: Any) -> Condition:
     """Let the server evaluate a comparison as an aggregation expression, by `$expr`.
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..codec import decode, encode
-from ..compiler.agg_expressions import Scope
 from ..compiler.filters import merge, rename_filter
 from ..compiler.keywords import root_shape
+from ..compiler.names import Scope
 from ..compiler.scopes import names_deletion, scope_filter
 from ..exceptions import ConfigurationError, InvalidValueError
 from ..schema import IndexSpec, ModelSpec, Shape, fields_of, resolve, step

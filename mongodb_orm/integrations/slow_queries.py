@@ -11,8 +11,8 @@ from ..commands import Command, Count, Delete, Find, RunCommand, Update
 from ..connections import connections
 from ..exceptions import MongoDBORMError
 from ..executor import run
+from ..explaining import explanation_of
 from ..monitoring import CommandEvent, add_command_listener
-from ..queryset.explaining import explanation_of
 from ..schema import MappedModel, spec_of
 
 logger = logging.getLogger("mongodb_orm.slow")

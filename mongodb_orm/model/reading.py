@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from ..aggregation import Aggregation
+from typing_extensions import Unpack
+
+from ..aggregation import AggregateOptions, Aggregation, Pipeline, options_from, pipeline_on
 from ..compiler.casting import Place, cast
 from ..compiler.scopes import hidden_filter
 from ..expressions import PositionLike, join
@@ -13,6 +15,8 @@ from ..persistence import saving
 from ..queryset import Nearby, Page, QuerySet, Ranked
 from ..schema import MappedModel, spec_of
 from ..types import Document
+
+S = TypeVar("S")
 
 
 class ReadableModel(MappedModel):
@@ -159,39 +163,47 @@ class ReadableModel(MappedModel):
         """Return the distinct values of a field among the documents that fulfil the conditions."""
         return await cls.all().filter(*conditions, **lookups).distinct(field)
 
+    @overload
     @classmethod
     def aggregate(
-        cls,
-        pipeline: Sequence[Mapping[str, Any]],
-        *,
-        raw: bool = False,
-        allow_disk_use: bool | None = None,
-        max_time: float | None = None,
-        batch_size: int = 0,
-        hint: str | None = None,
-        comment: Any = None,
-        allow_javascript: bool = False,
-    ) -> Aggregation[Self]:
-        """Return an aggregation: `await` it for a list of dicts, `async for` to stream.
+        cls, pipeline: Sequence[Mapping[str, Any]], *, into: None = None, **options: Unpack[AggregateOptions]
+    ) -> Aggregation[Document]: ...
+
+    @overload
+    @classmethod
+    def aggregate(
+        cls, pipeline: Sequence[Mapping[str, Any]], *, into: type[S], **options: Unpack[AggregateOptions]
+    ) -> Aggregation[S]: ...
+
+    @classmethod
+    def aggregate(
+        cls, pipeline: Sequence[Mapping[str, Any]], *, into: Any = None, **options: Unpack[AggregateOptions]
+    ) -> Aggregation[Any]:
+        """Return an aggregation: `await` it for a list, `async for` to stream.
 
         Args:
-            pipeline: MongoDB's stages, under the model's names; `id` may be written for `_id`.
-            raw: Whether names are left as they are.
-            allow_disk_use: Whether the server may use temporary files.
-            max_time: Seconds after which the server gives up.
-            batch_size: Documents per trip.
-            hint: The name of an index to use.
-            comment: Shows in the server's log and profiler.
-            allow_javascript: Whether `$where`, `$function` and `$accumulator` may pass.
+            pipeline: MongoDB's stages, under the model's names; `id` may be written for `_id`, and a model for the
+                name of its collection.
+            into: A Pydantic model, or any type that Pydantic knows, of which the results are; dicts without.
+            options: `raw` leaves names as they are; `scoped_lookups` hides in joined models what their scopes hide;
+                `allow_disk_use`, `max_time` (seconds), `batch_size`, `hint`, `comment`, `collation`, `let`,
+                `read_preference` are MongoDB's; `allow_javascript` lets `$where`, `$function` and `$accumulator` pass,
+                `allow_writes` lets `$out` and `$merge` pass.
+
+        Raises:
+            InvalidValueError: When the pipeline or an option makes no sense; when it is run.
+            UnsafeQueryError: When it runs JavaScript or writes, and nobody allowed it; when it is run.
+
+        Example:
+            >>> await User.aggregate([{"$match": {"id": {"$in": ids}}}, {"$group": {"_id": "$city"}}])
         """
-        return Aggregation(
-            cls,
-            pipeline,
-            is_raw=raw,
-            allow_disk_use=allow_disk_use,
-            max_time_ms=None if max_time is None else int(max_time * 1000),
-            batch_size=batch_size,
-            hint=hint,
-            comment=comment,
-            allow_javascript=allow_javascript,
-        )
+        return Aggregation(cls, pipeline, options_from(**options), into)
+
+    @classmethod
+    def pipeline(cls, **options: Unpack[AggregateOptions]) -> Pipeline:
+        """Return a builder of a pipeline on all documents; the options are those of `aggregate`.
+
+        Example:
+            >>> await User.pipeline().match(age__gte=18).group(by="city", n=count()).sort("-n").limit(5)
+        """
+        return pipeline_on(cls, settings=options_from(**options))

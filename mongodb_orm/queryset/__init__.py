@@ -1,6 +1,6 @@
 """Queries as values: immutable, chainable, awaitable, async iterable."""
 
-from .explaining import Explanation
+from ..explaining import Explanation
 from .pages import KeysetPage, Page
 from .queryset import QuerySet
 from .ranked import Nearby, Ranked, Scored

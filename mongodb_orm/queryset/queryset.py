@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast, overload
 
 import pydantic
+from typing_extensions import Unpack
 
+from ..aggregation import AggregateOptions, Aggregation, Pipeline
 from ..commands import Distinct, EstimatedCount
 from ..compiler.projections import field_path
 from ..exceptions import InvalidValueError
@@ -18,12 +20,14 @@ from ..persistence.updating import update_matching
 from ..schema import MappedModel, resolve, spec_of
 from ..types import Document
 from . import figures
+from .aggregating import led_aggregation, led_pipeline
 from .reading import Reading
 from .results import Objects, PartialObjects, RawRows, Results, Values, projected
 
 M = TypeVar("M", bound=MappedModel)
 R = TypeVar("R")
 S = TypeVar("S", bound=pydantic.BaseModel)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,30 @@ class QuerySet(Reading[M, R], Generic[M, R]):
     async def max(self, field: Any) -> Any:
         """Return the greatest value of a field among the results; None when there are none."""
         return await figures.figure(self, "$max", path_text(field))
+
+    @overload
+    def aggregate(
+        self, pipeline: Sequence[Mapping[str, Any]], *, into: None = None, **options: Unpack[AggregateOptions]
+    ) -> Aggregation[Document]: ...
+
+    @overload
+    def aggregate(
+        self, pipeline: Sequence[Mapping[str, Any]], *, into: type[T], **options: Unpack[AggregateOptions]
+    ) -> Aggregation[T]: ...
+
+    def aggregate(
+        self, pipeline: Sequence[Mapping[str, Any]], *, into: Any = None, **options: Unpack[AggregateOptions]
+    ) -> Aggregation[Any]:
+        """Run a pipeline on what the query finds, in its order and within its window; see `Model.aggregate`.
+
+        Example:
+            >>> await User.filter(is_active=True).aggregate([{"$group": {"_id": "$city", "n": {"$sum": 1}}}])
+        """
+        return led_aggregation(self, pipeline, into, options)
+
+    def pipeline(self, **options: Unpack[AggregateOptions]) -> Pipeline:
+        """Return a builder of a pipeline on what the query finds; see `Model.pipeline`."""
+        return led_pipeline(self, options)
 
     async def update(self, operators: Mapping[str, Any] | None = None, /, **values: Any) -> int:
         """Update every matching document without loading it; hooks of instances do not run.

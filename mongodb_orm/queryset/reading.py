@@ -9,12 +9,12 @@ from typing import Any, Generic, TypeVar
 from ..commands import RunCommand
 from ..exceptions import DocumentNotFoundError, InvalidValueError, MultipleDocumentsError
 from ..executor import run, stream
+from ..explaining import Explanation, explanation_of
 from ..expressions import Near, PositionLike, path_text
 from ..extras import load_extra
 from ..schema import MappedModel, set_database, spec_of
 from . import figures
 from .chain import Chain
-from .explaining import Explanation, explanation_of
 from .pages import KeysetPage, Page
 from .paging import MAX_PAGE_SIZE, read_page, read_page_after
 from .ranked import Nearby, Ranked, Scored, nearest, scored

@@ -5,14 +5,14 @@ from __future__ import annotations
 import types
 from collections import deque
 from collections.abc import Mapping, MutableSequence, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import pydantic
 from typing_extensions import TypeAliasType
 
-Kind = Literal["scalar", "array", "mapping", "model", "union", "any"]
+Kind = Literal["scalar", "array", "mapping", "model", "union", "record", "any"]
 
 _ARRAYS = (list, tuple, set, frozenset, deque, Sequence, MutableSequence, Set)
 
@@ -28,6 +28,8 @@ class Shape:
         model: The nested model.
         members: The parts of a union.
         optional: Whether None is allowed.
+        fields: The stored name and the shape of each member of a record: a document that a pipeline made.
+        is_open: Whether a record may have further members.
     """
 
     annotation: Any
@@ -36,6 +38,8 @@ class Shape:
     model: type[pydantic.BaseModel] | None = None
     members: tuple[Shape, ...] = ()
     optional: bool = False
+    fields: Mapping[str, tuple[str, Shape]] = field(default_factory=dict, hash=False)
+    is_open: bool = False
 
 
 ANY = Shape(Any, "any")

@@ -128,6 +128,11 @@ class ModelSpec:
         self.sightings: dict[Any, Any] = {}
 
     @cached_property
+    def documents(self) -> Shape:
+        """The shape of whole stored documents; a pipeline's results have this very object while they are whole."""
+        return Shape(self.model, "model", model=self.model)
+
+    @cached_property
     def indexes(self) -> tuple[IndexSpec, ...]:
         """The declared indexes: those that fields ask for, then those of `Meta.indexes`."""
         marked = joined(list(_marked(self.model, (), frozenset())))
@@ -234,6 +239,9 @@ def step(shape: Shape, part: str) -> tuple[str, Shape] | None:
         return part, shape.element or ANY
     if shape.kind == "any":
         return part, ANY
+    if shape.kind == "record":
+        stored = next((member for member in shape.fields.values() if member[0] == part), None)
+        return shape.fields.get(part) or stored or ((part, ANY) if shape.is_open else None)
     for member in shape.members:
         found = step(member, part)
         if found is not None:
@@ -280,6 +288,8 @@ def resolve_from(name: str, shape: Shape, path: tuple[str, ...]) -> Resolved:
 
 def member_names(shape: Shape) -> list[str]:
     """Return the names that may follow a shape in a path, for suggestions."""
+    if shape.kind == "record":
+        return list(shape.fields)
     if shape.model is not None:
         return list(fields_of(shape.model))
     if shape.element is not None:

@@ -11,7 +11,6 @@ from pydantic import Field
 
 from mongodb_orm import BaseModel, Q, SoftDeleteMixin
 from mongodb_orm.compiler.keyset import beyond, total_order, watched_paths
-from mongodb_orm.compiler.pipelines import compile_pipeline
 from mongodb_orm.compiler.projections import compile_projection, row_names
 from mongodb_orm.compiler.updates import compile_operators, compile_values
 from mongodb_orm.monitoring import shape_of_values
@@ -116,70 +115,6 @@ def test_projections_and_their_rows() -> None:
     assert row_names(spec)(row) == {
         "id": 1, "nick": "x", "home": {"code": "1"}, "places": [{"code": "2"}], "born": None,
     }  # fmt: skip
-
-
-_LOOKUP = {"from": "letters", "localField": "id", "foreignField": "author_id", "as": "letters"}
-
-PIPELINES: list[tuple[list[dict[str, Any]], list[dict[str, Any]], bool]] = [
-    ([], [], True),
-    ([{"$match": {"id": 1}}], [{"$match": {"_id": 1}}], True),
-    ([{"$sort": {"id": 1, "nick": -1}}], [{"$sort": {"_id": 1, "nickName": -1}}], True),
-    ([{"$project": {"id": 1, "home.code": 1}}], [{"$project": {"_id": 1, "home.zip": 1}}], True),
-    ([{"$project": {"home": {"code": 1}}}], [{"$project": {"home": {"zip": 1}}}], True),
-    ([{"$addFields": {"x": "$home.code"}}, {"$match": {"x": 1}}], [{"$addFields": {"x": "$home.zip"}}, {"$match": {"x": 1}}], True),
-    ([{"$set": {"h": "$home"}}, {"$match": {"h.code": 1}}], [{"$set": {"h": "$home"}}, {"$match": {"h.zip": 1}}], True),
-    ([{"$unset": ["nick"]}], [{"$unset": ["nickName"]}], True),
-    ([{"$unwind": "$places"}, {"$match": {"places.code": 1}}], [{"$unwind": "$places"}, {"$match": {"places.zip": 1}}], True),
-    ([{"$unwind": {"path": "$places"}}], [{"$unwind": {"path": "$places"}}], True),
-    ([{"$group": {"_id": "$home.code", "n": {"$max": "$id"}}}, {"$match": {"id": 1}}],
-     [{"$group": {"_id": "$home.zip", "n": {"$max": "$_id"}}}, {"$match": {"id": 1}}], False),
-    ([{"$group": {"_id": 1, "p": {"$first": "$$ROOT"}}}, {"$match": {"p.id": 1}}],
-     [{"$group": {"_id": 1, "p": {"$first": "$$ROOT"}}}, {"$match": {"p._id": 1}}], False),
-    ([{"$sortByCount": "$nick"}], [{"$sortByCount": "$nickName"}], False),
-    ([{"$bucket": {"groupBy": "$id", "boundaries": [0, 1]}}], [{"$bucket": {"groupBy": "$_id", "boundaries": [0, 1]}}], False),
-    ([{"$count": "id"}, {"$match": {"id": 1}}], [{"$count": "id"}, {"$match": {"id": 1}}], False),
-    ([{"$lookup": _LOOKUP}, {"$match": {"letters.id": 1, "letters.body": "x"}}],
-     [{"$lookup": {**_LOOKUP, "localField": "_id"}}, {"$match": {"letters._id": 1, "letters.text": "x"}}], True),
-    ([{"$lookup": {"from": "person", "localField": "extra.x", "foreignField": "id", "as": "p"}}],
-     [{"$lookup": {"from": "person", "localField": "extra.x", "foreignField": "_id", "as": "p"}}], True),
-    ([{"$lookup": {"from": "letters", "let": {"me": "$id"}, "pipeline": [{"$match": {"$expr": {"$eq": ["$id", "$$me"]}}}], "as": "l"}}],
-     [{"$lookup": {"from": "letters", "let": {"me": "$_id"}, "pipeline": [{"$match": {"$expr": {"$eq": ["$_id", "$$me"]}}}], "as": "l"}}], True),
-    ([{"$lookup": {"from": "elsewhere", "localField": "id", "foreignField": "id", "as": "e"}}],
-     [{"$lookup": {"from": "elsewhere", "localField": "_id", "foreignField": "id", "as": "e"}}], True),
-    ([{"$graphLookup": {"from": "person", "startWith": "$id", "connectFromField": "id", "connectToField": "nick", "as": "g"}}],
-     [{"$graphLookup": {"from": "person", "startWith": "$_id", "connectFromField": "_id", "connectToField": "nickName", "as": "g"}}], True),
-    ([{"$facet": {"a": [{"$match": {"id": 1}}]}}, {"$match": {"a.id": 1, "id": 2}}],
-     [{"$facet": {"a": [{"$match": {"_id": 1}}]}}, {"$match": {"a._id": 1, "id": 2}}], False),
-    ([{"$unionWith": {"coll": "letters", "pipeline": [{"$match": {"body": 1}}]}}],
-     [{"$unionWith": {"coll": "letters", "pipeline": [{"$match": {"text": 1}}]}}], False),
-    ([{"$unionWith": "person"}, {"$match": {"id": 1}}], [{"$unionWith": "person"}, {"$match": {"_id": 1}}], True),
-    ([{"$replaceRoot": {"newRoot": "$home"}}, {"$match": {"code": 1}}], [{"$replaceRoot": {"newRoot": "$home"}}, {"$match": {"zip": 1}}], False),
-    ([{"$replaceWith": "$$ROOT"}, {"$match": {"id": 1}}], [{"$replaceWith": "$$ROOT"}, {"$match": {"_id": 1}}], True),
-    ([{"$geoNear": {"key": "nick", "query": {"id": 1}, "distanceField": "d"}}], [{"$geoNear": {"key": "nickName", "query": {"_id": 1}, "distanceField": "d"}}], True),
-    ([{"$setWindowFields": {"partitionBy": "$nick", "sortBy": {"id": 1}, "output": {"r": {"$sum": "$id"}}}}],
-     [{"$setWindowFields": {"partitionBy": "$nickName", "sortBy": {"_id": 1}, "output": {"r": {"$sum": "$_id"}}}}], True),
-    ([{"$fill": {"partitionByFields": ["nick"], "output": {"age": {"value": "$id"}}}}], [{"$fill": {"partitionByFields": ["nickName"], "output": {"age": {"value": "$_id"}}}}], True),
-    ([{"$densify": {"field": "id", "range": {"step": 1}}}], [{"$densify": {"field": "_id", "range": {"step": 1}}}], True),
-    ([{"$redact": {"$cond": ["$id", "$$KEEP", "$$PRUNE"]}}], [{"$redact": {"$cond": ["$_id", "$$KEEP", "$$PRUNE"]}}], True),
-    ([{"$merge": {"into": "x", "on": "id"}}], [{"$merge": {"into": "x", "on": "_id"}}], True),
-    ([{"$project": {"x": {"$literal": "$id"}}}], [{"$project": {"x": {"$literal": "$id"}}}], True),
-    ([{"$project": {"x": {"$map": {"input": "$places", "as": "p", "in": "$$p.code"}}}}],
-     [{"$project": {"x": {"$map": {"input": "$places", "as": "p", "in": "$$p.zip"}}}}], True),
-    ([{"$project": {"x": {"$let": {"vars": {"h": "$home"}, "in": "$$h.code"}}}}],
-     [{"$project": {"x": {"$let": {"vars": {"h": "$home"}, "in": "$$h.zip"}}}}], True),
-    ([{"$limit": 1}, {"$skip": 1}, {"$sample": {"size": 1}}, {"$match": {"id": 1}}],
-     [{"$limit": 1}, {"$skip": 1}, {"$sample": {"size": 1}}, {"$match": {"_id": 1}}], True),
-    ([{"$indexStats": {}}, {"$match": {"id": 1}}], [{"$indexStats": {}}, {"$match": {"id": 1}}], False),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("pipeline", "stages", "keeps"), PIPELINES)
-def test_pipelines(pipeline: Any, stages: Any, keeps: bool) -> None:
-    before = repr(pipeline)
-    compiled = compile_pipeline(spec_of(Person), pipeline)
-    assert compiled.stages == stages
-    assert compiled.keeps_shape is keeps
-    assert repr(pipeline) == before, "the caller's pipeline is not touched"
 
 
 def test_updates() -> None:
