@@ -201,7 +201,8 @@ class _ElementCompiler(_FilterCompiler):
 
     def __init__(self, name: str, element: Shape, place: Place, allow_javascript: bool) -> None:
         super().__init__(None, allow_javascript, name=name, root=element)
-        self._list = tuple(place.field.replace("__", ".").split("."))
+        field = place.field.removesuffix("__elem_match").removesuffix("__not")
+        self._list = tuple(field.replace("__", ".").split("."))
         self._inside = "element"
 
     def _compare(self, condition: Compare) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pydantic import EmailStr
 from ..schema import Shape
 from .casting import Place
 
-Fits = Literal["any", "text", "number", "list", "date", "time", "geo"]
+Fits = Literal["any", "text", "members", "number", "list", "date", "time", "geo"]
 
 Compile = Callable[[Shape, Any, Place], Any]
 
@@ -28,6 +28,7 @@ _OTHERS = (bool, time, timedelta, UUID, bson.ObjectId)
 _MISFITS: dict[Fits, tuple[type, ...]] = {
     "any": (),
     "text": (*_NUMBERS, *_MOMENTS, *_OTHERS),
+    "members": (*_NUMBERS, *_MOMENTS, *_OTHERS),
     "number": (*_TEXTS, *_MOMENTS, bool, time, UUID, bson.ObjectId),
     "list": (*_TEXTS, bytes, *_NUMBERS, *_MOMENTS, *_OTHERS, Enum),
     "date": (*_TEXTS, bytes, *_NUMBERS, *_OTHERS),
@@ -78,7 +79,7 @@ def fits(kind: Fits, shape: Shape) -> bool:
     if shape.kind == "union":
         return any(fits(kind, member) for member in shape.members)
     if shape.kind == "array":
-        if kind == "list" or shape.element is None:
+        if kind in ("list", "members") or shape.element is None:
             return True
         return fits(kind, shape.element) or (kind == "geo" and _is_pair(shape.element))
     if shape.kind == "model":

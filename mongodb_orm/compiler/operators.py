@@ -179,7 +179,7 @@ def _contains(options: str) -> Compile:
 
 
 _TEXT_ROWS = (
-    Lookup("contains", _contains(""), "text", "text; an element", "substring of a text; element of a list"),
+    Lookup("contains", _contains(""), "members", "text; an element", "substring of a text; element of a list"),
     Lookup("icontains", _contains("i"), "text", "text", "substring, ignoring case"),
     Lookup("startswith", _pattern("^{}"), "text", "text", "begins with"),
     Lookup("istartswith", _pattern("^{}", "i"), "text", "text", "begins with, ignoring case"),
@@ -270,7 +270,8 @@ def register_lookup(
             (`place.refuse(value, problem)`) and knows the stored path (`place.target.stored`). It returns operators on
             the field, such as `{"$mod": [2, 0]}`, or a whole query document as a `Whole`. The value may come from
             outside: check it.
-        fits: Which fields have a use for it: `"any"`, `"text"`, `"number"`, `"list"`, `"date"`, `"time"` or `"geo"`.
+        fits: Which fields have a use for it: `"any"`, `"text"`, `"members"` (text and lists), `"number"`, `"list"`,
+            `"date"`, `"time"` or `"geo"`.
         takes: What the value is, for the reference.
         summary: What it matches, for the reference.
 

@@ -55,6 +55,13 @@ def _pairs(name: str, translate: Translate, order: Any) -> Iterable[tuple[str, A
         yield _reversed(name, translate, order)
     elif isinstance(order, Mapping):
         for field, direction in order.items():
+            if isinstance(direction, Mapping):
+                raise InvalidValueError(
+                    "Documents are ordered by the score of a search, not by an expression.",
+                    hint='Write search("words"), which orders by score, or order_by_score().',
+                    model=name,
+                    value=order,
+                )
             yield translate(path_text(field)), _direction(name, field, direction)
     elif isinstance(order, tuple) and len(order) == 2 and _is_direction(order[1]):
         yield translate(path_text(order[0])), _direction(name, order[0], order[1])
@@ -84,15 +91,11 @@ def _reversed(name: str, translate: Translate, order: Operation) -> tuple[str, i
 
 
 def _is_direction(value: Any) -> bool:
-    return isinstance(value, Mapping) or (
-        not isinstance(value, bool) and isinstance(value, int | str) and (value in _DIRECTIONS)
-    )
+    return not isinstance(value, bool) and isinstance(value, int | str) and value in _DIRECTIONS
 
 
 def _direction(name: str, field: Any, value: Any) -> Any:
-    if isinstance(value, Mapping) and set(value) == {"$meta"}:
-        return dict(value)
-    if isinstance(value, Mapping) or not _is_direction(value):
+    if not _is_direction(value):
         raise InvalidValueError(
             f"{value!r} is no direction of a sort.", hint='Use 1, -1, "asc" or "desc".', model=name,
             field=str(field), value=value,

@@ -118,7 +118,7 @@ def project(context: StageContext, scope: Scope, body: Any) -> Result:
             root = without_member(root, path)
         return _assigned(context, scope, scope, body), scope.of(root)
     kept: Members = only_members(scope.root, [path for path, value in leaves if _is_flag(value) and value])
-    if not any(scope.path(path) == "_id" for path, _ in leaves):
+    if not any(path in _id_names(scope) for path, _ in leaves):
         kept = {**only_members(scope.root, ["_id"]), **kept}
     computed = {path: shape_of_expression(scope, value) for path, value in leaves if not _is_flag(value)}
     known = only_members(scope.root, [path for path in computed if "." in path])
@@ -141,7 +141,9 @@ def add_fields(context: StageContext, scope: Scope, body: Any) -> Result:
     if not isinstance(body, Mapping):
         return body, scope
     shapes = {_plain_path(scope, path): shape_of_expression(scope, value) for path, value in _leaves(body)}
-    return _assigned(context, scope, scope, body), scope.of(with_members(scope.root, shapes))
+    lenient = replace(scope, is_strict=False)
+    renamed = _assigned(context, scope, lenient, {_plain_path(scope, name): value for name, value in body.items()})
+    return renamed, scope.of(with_members(scope.root, shapes))
 
 
 def _assigned(context: StageContext, scope: Scope, inside: Scope, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -281,9 +283,8 @@ def windows(context: StageContext, scope: Scope, body: Any) -> Result:
         elif option in ("partitionByFields", "field"):
             result[option] = rename_names(scope, value)
         elif option == "output" and isinstance(value, Mapping):
-            lenient = replace(scope, is_strict=False)
             result[option] = {
-                lenient.path(_plain_path(scope, name)): context.expression(scope, part) for name, part in value.items()
+                _written(scope, name, part): context.expression(scope, part) for name, part in value.items()
             }
         else:
             result[option] = value
@@ -291,9 +292,18 @@ def windows(context: StageContext, scope: Scope, body: Any) -> Result:
     shapes = {
         _plain_path(scope, name): accumulated_shape(scope, part)
         for name, part in output.items()
-        if not (isinstance(part, Mapping) and part.keys() & {"value", "method"})
+        if not _is_filling(part)
     }
     return result, scope.of(with_members(scope.root, shapes) if shapes else _partly_known(scope))
+
+
+def _written(scope: Scope, name: Any, part: Any) -> str:
+    """Return the stored path of an output; only `$fill` writes fields that are there already."""
+    return (scope if _is_filling(part) else replace(scope, is_strict=False)).path(_plain_path(scope, name))
+
+
+def _is_filling(part: Any) -> bool:
+    return isinstance(part, Mapping) and bool(part.keys() & {"value", "method"})
 
 
 def _partly_known(scope: Scope) -> Shape | None:

@@ -58,6 +58,9 @@ def _labels(error: BaseException) -> list[str]:
     return sorted(getattr(error, "_error_labels", ()))
 
 
+_PLANNED_QUERY = re.compile(r"error processing query: .*planner returned error :: caused by :: ", re.DOTALL)
+
+
 def _of(target: Target | None) -> str:
     return f" ({target.model})" if target else ""
 
@@ -103,6 +106,7 @@ def _operation(error: BaseException, target: Target | None) -> MongoDBORMError:
     code = getattr(error, "code", None)
     details: Mapping[str, Any] = getattr(error, "details", None) or {}
     message = str(details.get("errmsg") or error).split(", full error:")[0]
+    message = _PLANNED_QUERY.sub("", message)  # it shows the filter with its values
     if code in (11000, 11001, 12582):
         return duplicate(details, target)
     if code in _TIMEOUT_CODES:
@@ -119,6 +123,14 @@ def _operation(error: BaseException, target: Target | None) -> MongoDBORMError:
         )
     if code in (27, 291) and ("text index required" in message or "index for $geoNear" in message):
         return _missing_index("text" if "text index" in message else "2dsphere", code, target)
+    if "hint provided does not correspond" in message:
+        return MissingIndexError(
+            f"The index that hint() names does not exist{_of(target)}.",
+            hint="list_indexes() has those that do.",
+            code=code,
+            model=target.model if target else None,
+            index_type="",
+        )
     if code == _NEAR_IN_MATCH:
         return QueryError(
             f"MongoDB takes no near inside $match{_of(target)}.",

@@ -271,6 +271,10 @@ def _refuse_filter(filter_: Any) -> None:
             raise _lacks(key)
         if isinstance(value, bson.Decimal128) and key.startswith("$") and key not in ("$eq", "$ne", "$in", "$nin"):
             raise _lacks("the order of Decimal128 values")
+        if key == "$type" and isinstance(value, list):
+            raise _lacks("$type with several types")
+        if key == "$all" and not value:  # MongoDB finds nothing by it, mongomock everything
+            raise _lacks("$all with no values")
 
 
 def _refuse_update(update: Any) -> None:

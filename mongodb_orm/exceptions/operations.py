@@ -64,11 +64,11 @@ class OperationError(MongoDBORMError):
 
 
 class MissingIndexError(OperationError):
-    """A search by words needs a text index, one by distance a `2dsphere` index, and the collection has none.
+    """A search by words needs a text index, one by distance a `2dsphere` index, and `hint` one that exists.
 
     Attributes:
         model: The model's name.
-        index_type: `"text"` or `"2dsphere"`.
+        index_type: `"text"` or `"2dsphere"`, or an empty text for the index that `hint` names.
     """
 
     model: str | None

@@ -48,6 +48,10 @@ class Compare(Condition):
     lookup: str
     value: Any
 
+    def __post_init__(self) -> None:
+        if hasattr(self.value, "__next__"):
+            object.__setattr__(self, "value", _kept(self.value))
+
 
 @dataclass(frozen=True, slots=True)
 class Keywords(Condition):
@@ -106,8 +110,13 @@ def join(*conditions: Any, **lookups: Any) -> Condition:
     """Return one condition that holds when all of the given ones do."""
     parts = [as_condition(condition) for condition in conditions]
     if lookups:
-        parts.append(Keywords(tuple(lookups.items())))
+        parts.append(Keywords(tuple((name, _kept(value)) for name, value in lookups.items())))
     return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+def _kept(value: Any) -> Any:
+    """Return what an iterator yields, since a query is compiled as often as it is used; other values as they are."""
+    return tuple(value) if hasattr(value, "__next__") else value
 
 
 class Q:

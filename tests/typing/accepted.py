@@ -1,0 +1,88 @@
+"""What type checkers accept, and what they infer; never run."""
+
+# pyright: strict
+
+from __future__ import annotations
+
+from typing import Any, assert_type
+
+import pydantic
+
+from mongodb_orm import (
+    Aggregation,
+    BaseModel,
+    KeysetPage,
+    Nearby,
+    Page,
+    Point,
+    Q,
+    QuerySet,
+    Scored,
+    SoftDeleteMixin,
+    expr,
+    field,
+)
+
+
+class Address(pydantic.BaseModel):
+    city: str
+
+
+class User(BaseModel, SoftDeleteMixin):
+    username: str
+    age: int | None = None
+    tags: list[str] = []
+    address: Address | None = None
+    home: Point | None = None
+
+
+class Summary(pydantic.BaseModel):
+    username: str
+
+
+async def reading() -> None:
+    assert_type(User.filter(), QuerySet[User, User])
+    assert_type(await User.filter(age__gte=18), list[User])
+    assert_type(await User.filter(User.f.username == "ann"), list[User])
+    assert_type(await User.filter({"age": 1}).order_by("-age")[:5], list[User])
+    assert_type(await User.all().first(), User | None)
+    assert_type(await User.filter(age=1).one(), User)
+    assert_type(await User.get_by_id(1), User | None)
+    assert_type(await User.get(username="ann"), User | None)
+    assert_type(await User.count(), int)
+    assert_type(await User.exists(username="ann"), bool)
+    assert_type(await User.filter().only("username"), list[User])
+    assert_type(await User.filter().project(Summary), list[Summary])
+    assert_type(await User.filter(projection={"id": 1}), list[dict[str, Any]])
+    assert_type(await User.all().paginate(1, 20), Page[User])
+    assert_type(await User.all().project(Summary).paginate(1, 20), Page[Summary])
+    assert_type(await User.all().paginate_after(None, 20), KeysetPage[User])
+    assert_type(await User.nearest("home", (1, 2)), list[Nearby[User]])
+    assert_type(await User.search("words").with_scores(), list[Scored[User]])
+    assert_type(await User.all().in_bulk([1]), dict[Any, User])
+    assert_type(User.aggregate([]), Aggregation[dict[str, Any]])
+    async for user in User.filter(username__startswith="a"):
+        assert_type(user, User)
+        assert_type(user.age, int | None)
+    async for batch in User.all().batches(100):
+        assert_type(batch, list[User])
+
+
+async def writing() -> None:
+    user = await User.create(username="ann")
+    assert_type(user, User)
+    assert_type(await user.save(), User)
+    assert_type(await user.delete(), bool)
+    assert_type(await user.refresh_from_db(), User)
+    assert_type(await User.bulk_create([{"username": "a"}]), list[User])
+    assert_type(await User.get_or_create({}, username="a"), tuple[User, bool])
+    assert_type(await User.delete_many(age=1), int)
+
+
+def expressions() -> None:
+    User.filter(User.f.username == "ann", Q(age=1) | Q(age=2), ~Q(age=3))
+    User.filter(field(User.f.age) >= 18)
+    User.filter(field(User.f.age).in_([17, 18]))
+    User.filter(field(User.f.tags).contains("x"))
+    User.filter(expr(field(User.f.age) + 1 > 18))
+    User.all().order_by(field(User.f.username).asc(), "-age")

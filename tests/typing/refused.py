@@ -1,0 +1,25 @@
+"""What type checkers must refuse: each marked line is an error; never run."""
+
+# pyright: strict
+
+from __future__ import annotations
+
+from mongodb_orm import BaseModel, field
+
+
+class User(BaseModel):
+    username: str
+    age: int | None = None
+
+
+async def mistakes() -> None:
+    User.filter(User.f.usernam == "ann")  # refused
+    User.all().order_by(User.f.agee)  # refused
+    user = await User.create(username="ann")
+    print(user.agee)  # refused
+    users = await User.filter(age=1)
+    users.username  # refused
+    (await User.get_by_id(1)).username  # refused
+    field(User.f.age).in_(["seventeen"])  # refused
+    field(User.f.age).nothing_like_it()  # refused
+    await User.countt()  # refused
