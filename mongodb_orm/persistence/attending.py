@@ -144,10 +144,11 @@ async def run_by_query(
     if not is_skipped(event):
         await _run(hooks.before.get(event, ()), QueryWrite(model, kind, filter_, update), model)
     answer = await run(model, command, database=database)
-    matched = _matched(answer)
+    given: Any = answer
+    matched = _matched(given)
     if matched:
-        new = (answer,) if isinstance(answer, bytes) and getattr(command, "return_new", False) else ()
-        old = (answer,) if isinstance(answer, bytes) and not new else ()
+        found = (given,) if isinstance(given, bytes) else ()
+        old, new = ((), found) if getattr(command, "return_new", False) else (found, ())
         if not is_skipped(event):
             await _run(hooks.after.get(event, ()), QueryWrite(model, kind, filter_, update, matched), model)
         if observers:
