@@ -144,16 +144,19 @@ async def run_by_query(
     if not is_skipped(event):
         await _run(hooks.before.get(event, ()), QueryWrite(model, kind, filter_, update), model)
     answer = await run(model, command, database=database)
-    given: Any = answer
-    matched = _matched(given)
+    matched = _matched(answer)
     if matched:
-        found = (given,) if isinstance(given, bytes) else ()
-        old, new = ((), found) if getattr(command, "return_new", False) else (found, ())
+        old, new = _found(command, answer)
         if not is_skipped(event):
             await _run(hooks.after.get(event, ()), QueryWrite(model, kind, filter_, update, matched), model)
         if observers:
             await tell(Written(model, kind, database, old, new, filter_, update, matched))
     return answer
+
+
+def _found(command: Any, answer: Any) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    found = (answer,) if isinstance(answer, bytes) else ()
+    return ((), found) if getattr(command, "return_new", False) else (found, ())
 
 
 def _matched(answer: Any) -> int:
