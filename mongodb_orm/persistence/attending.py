@@ -136,9 +136,9 @@ async def run_by_query(
     hooks = hooks_of(model)
     if not observers and not hooks:
         return await run(model, command, database=database)
-    is_delete = isinstance(command, Delete) or (kind == "delete")
-    event: type[Event] = QueryDelete if is_delete else QueryUpdate
     asked: Any = command
+    is_delete = isinstance(asked, Delete) or (kind == "delete")
+    event: type[Event] = QueryDelete if is_delete else QueryUpdate
     filter_, update = asked.filter, getattr(command, "update", None)
     kind = kind or ("delete" if is_delete else "update")
     if not is_skipped(event):
