@@ -33,6 +33,7 @@ from ..exceptions import BulkError, BulkFailure, DocumentTooLargeError, NotSuppo
 from ..types import Document, Target, UpdateResult
 from .base import ServerInfo
 from .errors import DRIVER_ERRORS, translate
+from .memory_pipelines import fields_needed, refuse_pipeline, rewritten
 from .pymongo_async import PyMongoDriver
 
 R = TypeVar("R")
@@ -57,12 +58,6 @@ _KNOWN_UPDATES = frozenset(
         "$currentDate", "$setOnInsert",
     }
 )  # fmt: skip
-_STAGES = frozenset(
-    {
-        "$match", "$project", "$group", "$sort", "$limit", "$skip", "$unwind", "$lookup", "$addFields", "$set",
-        "$count", "$facet", "$bucket", "$graphLookup", "$sample", "$replaceRoot", "$out",
-    }
-)  # fmt: skip
 _EXPRESSIONS = frozenset(
     {
         "$dateAdd", "$dateDiff", "$dateTrunc", "$dateSubtract", "$dateToParts", "$sortArray", "$firstN", "$lastN",
@@ -77,7 +72,6 @@ _EXPRESSIONS = frozenset(
 _INDEX_OPTIONS = frozenset(
     {"collation", "hidden", "wildcardProjection", "weights", "default_language", "language_override"}
 )
-_WRONG_ACCUMULATORS = frozenset({"$addToSet", "$count"})
 
 
 _PROJECTIONS = frozenset({"$slice", "$elemMatch"})
@@ -104,12 +98,18 @@ class MemoryDriver(PyMongoDriver):
                     cursor = cursor.sort(list(command.sort))
                 rows = await cursor.skip(command.skip).limit(command.limit).to_list(None)
             else:
-                rows = await collection.aggregate(_plain(list(command.pipeline))).to_list(None)
+                pipeline = rewritten(command.pipeline)
+                for field in set(fields_needed(pipeline)):
+                    if await collection.find_one({field: {"$exists": False}}) is not None:
+                        raise _lacks(f"expressions on documents without {field!r}")
+                rows = await collection.aggregate(_plain(pipeline)).to_list(None)
         except NotImplementedError as error:
             raise _lacks(str(error)) from error
         except KeyError as error:
             raise _lacks(f"expressions on documents without {error}") from error
-        except (TypeError, ValueError) as error:
+        except DRIVER_ERRORS as error:
+            raise translate(error, target) from error
+        except (TypeError, ValueError, AttributeError, AssertionError, ArithmeticError, LookupError) as error:
             raise OperationError(f"The memory backend cannot run this: {error}.") from error
         if rows:
             yield b"".join(bson.encode(row, codec_options=CODEC_OPTIONS) for row in rows)
@@ -155,7 +155,9 @@ class MemoryDriver(PyMongoDriver):
         if isinstance(command, Find) and any(map(_is_expression, (command.projection or {}).values())):
             raise _lacks("expressions in projections")
         if isinstance(command, Aggregate):
-            _refuse_pipeline(command.pipeline)
+            if command.let is not None:
+                raise _lacks("variables of a pipeline")
+            refuse_pipeline(rewritten(command.pipeline), _lacks, _refuse_filter)
 
     async def _insert_one(self, target: Target, command: InsertOne, session: Any) -> None:
         await self._collection(target).insert_one(_stored(command.document))
@@ -297,27 +299,6 @@ def _refuse_index(command: CreateIndex) -> None:
             raise _lacks("wildcard indexes")
     for option in sorted(_INDEX_OPTIONS & command.options.keys()):
         raise _lacks(f"indexes with {option}")
-
-
-def _refuse_pipeline(pipeline: Any) -> None:
-    for stage in pipeline:
-        for name, body in stage.items():
-            if name not in _STAGES:
-                raise _lacks(name)
-            if name == "$lookup" and {"let", "pipeline"} & body.keys():
-                raise _lacks("$lookup with let or pipeline")
-            if name == "$match":
-                _refuse_filter(body)
-            if name == "$facet":
-                for branch in body.values():
-                    _refuse_pipeline(branch)
-            if name == "$group" and any(key in _WRONG_ACCUMULATORS for key, _ in _pairs(body)):
-                raise _lacks("$addToSet and $count in $group")
-            if name == "$match":
-                continue
-            for key, _ in _pairs(body):
-                if key in _EXPRESSIONS:
-                    raise _lacks(key)
 
 
 def _pairs(value: Any) -> Iterator[tuple[str, Any]]:

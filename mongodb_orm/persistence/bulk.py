@@ -18,9 +18,12 @@ from ..exceptions import (
     relocated,
 )
 from ..executor import run
+from ..hooks import Create, hooks_of
 from ..schema import MappedModel, is_new, set_snapshot, spec_of
+from .attending import attend
 from .identifiers import new_ids, note_given_id
-from .saving import is_certain, stamp_new
+from .notices import observers
+from .saving import is_certain, revalidate, stamp_new
 
 D = TypeVar("D", bound=MappedModel)
 
@@ -41,6 +44,16 @@ async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = T
     documents = _build_all(model, list(items))
     if not documents:
         return []
+    if observers or hooks_of(model):
+        return await attend(Create, documents, lambda: _create_all(model, documents, ordered))
+    return await _create_all(model, documents, ordered)
+
+
+async def _create_all(model: type[D], documents: list[D], ordered: bool) -> list[D]:
+    spec = spec_of(model)
+    if hooks_of(model).before:
+        for document in documents:
+            revalidate(document)
     without_id = [document for document in documents if vars(document)[spec.id_field] is None]
     given = [vars(document)[spec.id_field] for document in documents if vars(document)[spec.id_field] is not None]
     if without_id:

@@ -9,8 +9,11 @@ from ..codec import decode, encode
 from ..commands import Delete, Update
 from ..exceptions import NotSupportedError
 from ..executor import run
+from ..hooks import Delete as Deleting
+from ..hooks import Restore
 from ..schema import MappedModel, ModelSpec, SoftDeletion, database_of, mark_deleted, set_snapshot, spec_of
 from ..timestamps import current_datetime, later_than
+from .attending import attended, run_by_query
 from .saving import missing, stored_id
 
 
@@ -25,9 +28,10 @@ async def delete(document: MappedModel) -> bool:
     """
     if spec_of(type(document)).deletion is None:
         return await hard_delete(document)
-    return await _mark(document, current_datetime())
+    return await _soft_delete(document)
 
 
+@attended(Deleting)
 async def hard_delete(document: MappedModel) -> bool:
     """Remove a stored object, whatever the model's policy.
 
@@ -39,6 +43,7 @@ async def hard_delete(document: MappedModel) -> bool:
     return bool(removed)
 
 
+@attended(Restore)
 async def restore(document: MappedModel) -> bool:
     """Undo a soft delete.
 
@@ -63,7 +68,8 @@ async def delete_matching(
     flag, moment = _stored(spec, spec.deletion)
     update = {"$set": {flag: True, moment: now, spec.fields["updated_at"].stored: now}}
     unmarked = {"$and": [filter, {flag: {"$ne": True}}]} if filter else {flag: {"$ne": True}}
-    result = await run(model, Update(filter=unmarked, update=update, many=True, **options), database=database)
+    command = Update(filter=unmarked, update=update, many=True, **options)
+    result = await run_by_query(model, command, database=database, kind="delete")
     return result.matched
 
 
@@ -75,7 +81,12 @@ async def hard_delete_matching(
     **options: Any,
 ) -> int:
     """Remove every document that matches; return how many."""
-    return await run(model, Delete(filter=filter, many=True, **options), database=database)
+    return await run_by_query(model, Delete(filter=filter, many=True, **options), database=database)
+
+
+@attended(Deleting)
+async def _soft_delete(document: MappedModel) -> bool:
+    return await _mark(document, current_datetime())
 
 
 async def _mark(document: MappedModel, moment: datetime | None) -> bool:

@@ -15,14 +15,17 @@ from ..exceptions import (
     ValidationError,
 )
 from ..executor import run
+from ..hooks import Create, Save, hooks_of
 from ..schema import MappedModel, ModelSpec, database_of, is_deleted, set_snapshot, snapshot_of, spec_of
 from ..timestamps import current_datetime, later_than
 from ..tracking import Changes, diff
+from .attending import attended
 from .identifiers import new_ids, note_given_id
 
 D = TypeVar("D", bound=MappedModel)
 
 
+@attended(Create)
 async def insert(document: D, *, check: bool = False) -> D:
     """Insert a new object that was just validated, or that is checked once more.
 
@@ -32,6 +35,8 @@ async def insert(document: D, *, check: bool = False) -> D:
         UnencodableValueError: When BSON cannot hold a value.
     """
     model, spec = type(document), spec_of(type(document))
+    if hooks_of(model).before:
+        revalidate(document)
     values = vars(document)
     given = values[spec.id_field]
     if given is None:
@@ -52,6 +57,7 @@ async def insert(document: D, *, check: bool = False) -> D:
     return document
 
 
+@attended(Save)
 async def save(document: D, *, only_update: bool = False) -> D:
     """Insert a new object, or send what changed in a stored one.
 

@@ -8,9 +8,9 @@ from typing import Any
 from ..commands import Update
 from ..compiler.updates import compile_operators, compile_values
 from ..exceptions import InvalidValueError
-from ..executor import run
 from ..schema import MappedModel, ModelSpec, spec_of
 from ..timestamps import current_datetime
+from .attending import run_by_query
 
 
 async def update_matching(
@@ -44,7 +44,8 @@ async def update_matching(
     if not update:
         return 0
     _stamp(spec, update)
-    return (await run(model, Update(filter=filter, update=update, many=many, **options), database=database)).matched
+    command = Update(filter=filter, update=update, many=many, **options)
+    return (await run_by_query(model, command, database=database)).matched
 
 
 def _compile(

@@ -48,6 +48,7 @@ class MappedModel(pydantic.BaseModel):
     __mongo_deletion__: ClassVar[SoftDeletion | None] = None
     __mongo_spec__: ClassVar[ModelSpec | None] = None
     __mongo_codec__: ClassVar[Any] = None
+    __mongo_hooks__: ClassVar[Any] = None
 
     if TYPE_CHECKING:
         id: Any = None

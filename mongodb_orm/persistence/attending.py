@@ -1,0 +1,226 @@
+"""What runs around writes: hooks before and after them, and the notices of what was written.
+
+A write of objects is attended by a decorator on the function that does it. Which objects were written shows in their
+snapshots, so that the function need not tell; a bulk write that fails half-way is attended just as exactly.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from ..commands import Command, Delete
+from ..executor import run
+from ..hooks import Create, Event, Hook, QueryDelete, QueryUpdate, Restore, Save, Validate, hooks_of, is_skipped
+from ..hooks import Delete as DeleteEvent
+from ..hooks import Update as UpdateEvent
+from ..schema import MappedModel, database_of
+from .notices import Kind, Written, observers, tell
+
+D = TypeVar("D", bound=MappedModel)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_KINDS: dict[type[Event], Kind] = {
+    Create: "create",
+    UpdateEvent: "update",
+    DeleteEvent: "delete",
+    Restore: "restore",
+}
+_LEADING: dict[type[Event], tuple[type[Event], ...]] = {
+    Create: (Save, Create, Validate),
+    UpdateEvent: (Save, UpdateEvent, Validate),
+}
+_TRAILING: dict[type[Event], tuple[type[Event], ...]] = {Create: (Create, Save), UpdateEvent: (UpdateEvent, Save)}
+
+
+@dataclass(frozen=True, slots=True)
+class QueryWrite:
+    """A write by query, as hooks for `QueryUpdate` and `QueryDelete` see it; names and values are the stored ones.
+
+    Attributes:
+        model: The model class.
+        kind: What is done; a soft delete is a `delete`.
+        filter: Which documents are written.
+        update: What is done to them, None where they are removed; a hook before the write may add to it.
+        matched: How many were written; None before the write.
+    """
+
+    model: type[MappedModel]
+    kind: Kind
+    filter: Any
+    update: Any = None
+    matched: int | None = None
+
+
+def attended(
+    event: type[Event],
+) -> Callable[
+    [Callable[Concatenate[D, P], Coroutine[Any, Any, R]]], Callable[Concatenate[D, P], Coroutine[Any, Any, R]]
+]:
+    """Return a decorator for functions that write the object which is their first argument.
+
+    A function for `Save` inserts new objects by another one, which is attended itself.
+    """
+
+    def decorate(
+        function: Callable[Concatenate[D, P], Coroutine[Any, Any, R]],
+    ) -> Callable[Concatenate[D, P], Coroutine[Any, Any, R]]:
+        @wraps(function)
+        def write(document: D, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+            if observers or hooks_of(type(document)):
+                happening = event
+                if event is Save:
+                    if _raw(document) is None:
+                        return function(document, *args, **kwargs)
+                    happening = UpdateEvent
+                return attend(happening, (document,), lambda: function(document, *args, **kwargs))
+            return function(document, *args, **kwargs)
+
+        return write
+
+    return decorate
+
+
+async def attend(event: type[Event], documents: Sequence[MappedModel], write: Callable[[], Awaitable[R]]) -> R:
+    """Write objects with everything that has to run around it.
+
+    Hooks run before; what they changed is taken back on the objects that were not written after all. Hooks and notices
+    of those that were written come after.
+
+    Args:
+        event: What happens: `Create`, `Update`, `Delete` or `Restore`.
+        documents: The objects.
+        write: Writes them, and gives those that it wrote a new snapshot.
+    """
+    olds = [_raw(document) for document in documents]
+    mementos: list[_Memento] = []
+    try:
+        for leading in _LEADING.get(event, (event,)):
+            for document in documents:
+                hooks = hooks_of(type(document)).before.get(leading)
+                if hooks and not is_skipped(leading):
+                    mementos.append(_Memento(document))
+                    await _run(hooks, document, document)
+        result = await write()
+    except BaseException as error:
+        written = [pair for pair in zip(documents, olds, strict=True) if _raw(pair[0]) is not pair[1]]
+        done = {id(document) for document, _ in written}
+        for memento in reversed(mementos):
+            if id(memento.document) not in done:
+                memento.restore()
+        if written and isinstance(error, Exception):
+            await _conclude(event, written)
+        raise
+    written = [pair for pair in zip(documents, olds, strict=True) if _raw(pair[0]) is not pair[1]]
+    if written:
+        await _conclude(event, written)
+    return result
+
+
+async def run_by_query(
+    model: type[MappedModel], command: Command[R], *, database: str | None = None, kind: Kind | None = None
+) -> R:
+    """Run a command that writes by a filter, with the class's hooks before and after it, and tell of it.
+
+    Args:
+        model: The model class.
+        command: An `Update`, `Delete`, `FindAndUpdate` or another with a filter.
+        database: The database, when it is not the model's own.
+        kind: What the command means, where its type does not say it: a soft delete is an update.
+    """
+    hooks = hooks_of(model)
+    if not observers and not hooks:
+        return await run(model, command, database=database)
+    asked: Any = command
+    is_delete = isinstance(asked, Delete) or (kind == "delete")
+    event: type[Event] = QueryDelete if is_delete else QueryUpdate
+    filter_, update = asked.filter, getattr(command, "update", None)
+    kind = kind or ("delete" if is_delete else "update")
+    if not is_skipped(event):
+        await _run(hooks.before.get(event, ()), QueryWrite(model, kind, filter_, update), model)
+    answer = await run(model, command, database=database)
+    matched = _matched(answer)
+    if matched:
+        old, new = _found(command, answer)
+        if not is_skipped(event):
+            await _run(hooks.after.get(event, ()), QueryWrite(model, kind, filter_, update, matched), model)
+        if observers:
+            await tell(Written(model, kind, database, old, new, filter_, update, matched))
+    return answer
+
+
+def _found(command: Any, answer: Any) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    found = (answer,) if isinstance(answer, bytes) else ()
+    return ((), found) if getattr(command, "return_new", False) else (found, ())
+
+
+def _matched(answer: Any) -> int:
+    if isinstance(answer, int):
+        return answer
+    if answer is None or isinstance(answer, bytes):
+        return int(answer is not None)
+    return int(answer.matched) or int(getattr(answer, "upserted_id", None) is not None)
+
+
+async def _conclude(event: type[Event], written: list[tuple[MappedModel, bytes | None]]) -> None:
+    if observers:
+        for model in dict.fromkeys(type(document) for document, _ in written):
+            own = [pair for pair in written if type(pair[0]) is model]
+            old, new = tuple(before or None for _, before in own), tuple(_raw(document) or None for document, _ in own)
+            await tell(Written(model, _KINDS[event], database_of(own[0][0]), old, new, matched=len(own)))
+    for trailing in _TRAILING.get(event, (event,)):
+        for document, _ in written:
+            hooks = hooks_of(type(document)).after.get(trailing)
+            if hooks and not is_skipped(trailing):
+                await _run(hooks, document, document)
+
+
+async def _run(hooks: Sequence[Hook], subject: Any, owner: Any) -> None:
+    for hook in hooks:
+        target = hook.target
+        if isinstance(target, str):
+            method = getattr(owner, target)
+            answer = method() if subject is owner else method(subject)
+        else:
+            answer = target(subject)
+        if inspect.isawaitable(answer):
+            await answer
+
+
+def _raw(document: MappedModel) -> bytes | None:
+    raw: bytes | None = getattr(document, "_mongo_snapshot", None)
+    return raw
+
+
+class _Memento:
+    """The values of an object before its hooks ran; a value that a hook changed inside is kept as a copy."""
+
+    __slots__ = ("_copies", "_given", "_values", "document")
+
+    def __init__(self, document: MappedModel) -> None:
+        self.document = document
+        self._values = dict(vars(document))
+        self._copies = {name: _copy(value) for name, value in self._values.items()}
+        self._given = set(document.__pydantic_fields_set__)
+
+    def restore(self) -> None:
+        """Put the values back, but for the id: it stays when the outcome of an insert is not known."""
+        id_field = self.document.__mongo_id_field__
+        kept = {name: value for name, value in vars(self.document).items() if name == id_field}
+        values = {
+            name: value if value == self._copies[name] else self._copies[name] for name, value in self._values.items()
+        }
+        object.__setattr__(self.document, "__dict__", {**values, **kept})
+        object.__setattr__(self.document, "__pydantic_fields_set__", self._given)
+
+
+def _copy(value: Any) -> Any:
+    try:
+        return deepcopy(value)
+    except TypeError:  # such as a lock, which has no content that could be put back
+        return value
