@@ -4,7 +4,7 @@ from .config import DatabaseConfig, redact_uri
 from .embedded import EmbeddedServer, start_embedded, stop_embedded
 from .health import health_check, health_report
 from .lifecycle import close_all_connections
-from .registry import Connection, ConnectionManager, connections
+from .registry import Connection, ConnectionManager, close_driver, connections
 
 __all__ = [
     "Connection",
@@ -12,6 +12,7 @@ __all__ = [
     "DatabaseConfig",
     "EmbeddedServer",
     "close_all_connections",
+    "close_driver",
     "connections",
     "health_check",
     "health_report",

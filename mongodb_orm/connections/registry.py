@@ -7,10 +7,12 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from ..drivers import Driver, driver_class
+from ..drivers.recording import RecordingDriver
 from ..exceptions import ConfigurationError, ModelNotInitializedError, MongoDBORMError
 from ..schema import MappedModel, spec_of
 from .config import DatabaseConfig
@@ -91,6 +93,18 @@ class ConnectionManager:
     def is_bound(self, model: type[MappedModel]) -> bool:
         """Return whether a model was registered itself."""
         return model in self._bindings
+
+    def models(self) -> list[type[MappedModel]]:
+        """Return the models that were registered."""
+        return list(self._bindings)
+
+    def bindings(self) -> Mapping[type[MappedModel], Binding]:
+        """Return what every model was registered with, as it is now."""
+        return dict(self._bindings)
+
+    def restore(self, bindings: Mapping[type[MappedModel], Binding]) -> None:
+        """Register every model with what it had when `bindings` was taken, and no other."""
+        self._bindings = dict(bindings)
 
     def has_bindings(self) -> bool:
         """Return whether any model was registered."""
@@ -209,6 +223,8 @@ def driver_of(client: Any) -> Driver:
     Raises:
         ConfigurationError: When it is no client.
     """
+    if isinstance(client, RecordingDriver):
+        return client
     for module_name, class_name, driver_name in _CLIENTS:
         module = sys.modules.get(module_name)
         known = getattr(module, class_name, None) if module is not None else None

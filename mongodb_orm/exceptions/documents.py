@@ -43,9 +43,9 @@ class DuplicateDocumentError(DocumentError):
     """
 
     collisions: tuple[Any, ...] = ()
-    index: str | None
-    fields: tuple[str, ...]
-    value: Any
+    index: str | None = None
+    fields: tuple[str, ...] = ()
+    value: Any = None
 
 
 class StaleDocumentError(DocumentError):
@@ -56,8 +56,8 @@ class StaleDocumentError(DocumentError):
         found: The version that is stored.
     """
 
-    expected: int | None
-    found: int | None
+    expected: int | None = None
+    found: int | None = None
 
 
 class CorruptDocumentError(DocumentError):

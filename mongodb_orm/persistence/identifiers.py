@@ -80,6 +80,11 @@ async def note_given_id(model: type[MappedModel], given: Any) -> None:
             block.next = block.end = 0
 
 
+def forget_reserved_ids() -> None:
+    """Forget which ids were reserved, for tests that empty the counters."""
+    _BLOCKS.clear()
+
+
 async def _block_of(model: type[MappedModel]) -> _Block:
     connection = await connection_for(model)
     blocks = _BLOCKS.setdefault(connection.driver, {})

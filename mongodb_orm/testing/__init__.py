@@ -1,5 +1,7 @@
 """What tests of applications need."""
 
+from ..drivers.recording import RecordingDriver
+from .counting import assert_commands
 from .data import build_test_data, create_test_data
 
-__all__ = ["build_test_data", "create_test_data"]
+__all__ = ["RecordingDriver", "assert_commands", "build_test_data", "create_test_data"]

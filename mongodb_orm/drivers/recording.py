@@ -1,0 +1,135 @@
+"""A driver without a server: it records what is sent, and answers what it was told to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from ..codec import encode
+from ..commands import (
+    Aggregate,
+    Command,
+    Count,
+    CreateIndex,
+    Delete,
+    Distinct,
+    DropIndex,
+    EstimatedCount,
+    Find,
+    FindAndUpdate,
+    FindOne,
+    InsertMany,
+    InsertOne,
+    ListIndexes,
+    Update,
+)
+from ..exceptions import NotSupportedError
+from ..types import Target, UpdateResult
+from .base import ServerInfo
+
+R = TypeVar("R")
+
+_COUNTERS = "counters"
+
+_DEFAULTS: Mapping[type[Command[Any]], Any] = {
+    Find: [],
+    Aggregate: [],
+    FindOne: None,
+    FindAndUpdate: None,
+    Count: 0,
+    EstimatedCount: 0,
+    Distinct: [],
+    InsertOne: None,
+    InsertMany: None,
+    Update: UpdateResult(1, 1),
+    Delete: 1,
+    CreateIndex: "index",
+    DropIndex: None,
+    ListIndexes: [],
+}
+
+
+class RecordingDriver:
+    """Stands for a client in tests of code that should need no server.
+
+    Counters of ids work by themselves. Without an answer of yours reads find nothing, and writes succeed.
+
+    Attributes:
+        commands: What was sent, but for counters of ids.
+
+    Example:
+        >>> driver = RecordingDriver()
+        >>> driver.answer(Find, [{"_id": 1, "username": "ann"}])
+        >>> await register_model(User, client=driver)
+        >>> await User.filter(age__gte=18)
+        [<User(id=1)>]
+        >>> driver.commands[-1].filter
+        {'age': {'$gte': 18}}
+    """
+
+    name = "recording"
+    features: frozenset[str] = frozenset({"collation", "explain", "text_search", "array_filters", "bson_order"})
+
+    def __init__(self) -> None:
+        self.client = self
+        self.commands: list[Command[Any]] = []
+        self._answers: dict[type[Command[Any]], list[Any]] = {}
+        self._ids: dict[str, int] = {}
+
+    def answer(self, command: type[Command[Any]], *answers: Any) -> None:
+        """Say what a kind of command is answered; an exception is raised.
+
+        Args:
+            command: The command's class, such as `mongodb_orm.commands.Find`.
+            answers: One for each time, the last for all that follow: a list of stored documents for `Find` and
+                `Aggregate`, a stored document or None for `FindOne` and `FindAndUpdate`, a number for counts.
+        """
+        self._answers[command] = list(answers)
+
+    async def stream(self, target: Target, command: Find | Aggregate, session: Any = None) -> AsyncIterator[bytes]:
+        """Yield the answer as concatenated BSON."""
+        documents: Sequence[Mapping[str, Any]] = self._next(target, command)
+        if documents:
+            yield b"".join(encode(document, model=target.model) for document in documents)
+
+    async def execute(self, target: Target, command: Command[R], session: Any = None) -> R:
+        """Return the answer."""
+        answer = self._next(target, command)
+        if isinstance(answer, Mapping) and isinstance(command, FindOne | FindAndUpdate):
+            answer = encode(answer, model=target.model)
+        return cast(R, answer)
+
+    async def ping(self, timeout: float) -> None:
+        """Answer at once."""
+
+    async def server_info(self, timeout: float) -> ServerInfo:
+        """Say that there is no server."""
+        return ServerInfo("none", "recording", {})
+
+    async def close(self) -> None:
+        """Keep what was recorded."""
+
+    def _next(self, target: Target, command: Command[Any]) -> Any:
+        if target.collection == _COUNTERS and isinstance(command, FindAndUpdate):
+            update = cast("Mapping[str, Any]", command.update)
+            return self._counted(str(command.filter["_id"]), int(update["$inc"]["last"]))
+        self.commands.append(command)
+        kind = type(command)
+        answers = self._answers.get(kind)
+        if answers:
+            answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        elif kind in _DEFAULTS:
+            answer = _DEFAULTS[kind]
+        else:
+            raise NotSupportedError(
+                f"The recording driver has no answer for {kind.__name__}.",
+                hint=f"Write driver.answer({kind.__name__}, ...).",
+                feature=kind.__name__,
+            )
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def _counted(self, collection: str, count: int) -> Mapping[str, Any]:
+        self._ids[collection] = self._ids.get(collection, 0) + count
+        return {"_id": collection, "last": self._ids[collection]}
