@@ -143,7 +143,7 @@ class Shaping(Aggregation[Document]):
         """
         return self._proved(replace(self, pipeline=(*self.pipeline, *stages)))
 
-    def then(self, *stages: Mapping[str, Any], is_scoped: bool = False, label: str = "") -> Self:
+    def then(self, *stages: Mapping[str, Any], is_scoped: bool | None = None, label: str = "") -> Self:
         """Return the builder with more stages in which every name is proved."""
         checked = tuple(Checked(stage, is_scoped, label) for stage in stages)
         return self._proved(replace(self, pipeline=(*self.pipeline, *checked)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .nodes import Condition, as_condition
+from .nodes import as_condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,11 @@ def _where(value: Any, where: Any, otherwise: Any) -> Any:
     return value if where is None else {"$cond": [as_condition(where), value, otherwise]}
 
 
-def count(where: Condition | None = None) -> Accumulator:
+def count(where: Any = None) -> Accumulator:
     """Count the documents, or those that fulfil a condition.
+
+    Args:
+        where: `User.f.age >= 18`, `Q(city="Oslo")`, or a combination of them.
 
     Example:
         >>> User.pipeline().group(by="city", n=count(), adults=count(User.f.age >= 18))
@@ -72,22 +75,22 @@ def count(where: Condition | None = None) -> Accumulator:
     return Accumulator("$sum", _where(1, where, 0))
 
 
-def sum_(value: Any, *, where: Condition | None = None) -> Accumulator:
+def sum_(value: Any, *, where: Any = None) -> Accumulator:
     """Add up a field or an expression, of the documents that fulfil a condition when one is given."""
     return Accumulator("$sum", _where(value_of(value), where, 0))
 
 
-def avg(value: Any, *, where: Condition | None = None) -> Accumulator:
+def avg(value: Any, *, where: Any = None) -> Accumulator:
     """Take the average of a field or an expression; None when there are no numbers."""
     return Accumulator("$avg", _where(value_of(value), where, None))
 
 
-def min_(value: Any, *, where: Condition | None = None) -> Accumulator:
+def min_(value: Any, *, where: Any = None) -> Accumulator:
     """Take the least value; null and missing ones do not count."""
     return Accumulator("$min", _where(value_of(value), where, None))
 
 
-def max_(value: Any, *, where: Condition | None = None) -> Accumulator:
+def max_(value: Any, *, where: Any = None) -> Accumulator:
     """Take the greatest value; null and missing ones do not count."""
     return Accumulator("$max", _where(value_of(value), where, None))
 

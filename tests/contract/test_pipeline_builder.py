@@ -133,6 +133,8 @@ async def test_the_line_of_the_issue(members: None) -> None:
     pipeline = Member.pipeline().match(age__gte=18).group(by="city", n=count(), oldest=max_("age")).sort("-n").limit(5)
     assert await pipeline == [{"city": "Oslo", "n": 2, "oldest": 40}, {"city": "Rome", "n": 1, "oldest": 50}]
     assert [row async for row in pipeline] == await pipeline.to_list()
+    assert await pipeline.to_list(1) == [{"city": "Oslo", "n": 2, "oldest": 40}]
+    assert await pipeline.to_list(0) == []
     assert await pipeline.first() == {"city": "Oslo", "n": 2, "oldest": 40}
     assert str(pipeline) == repr(pipeline) == pipeline.mql()
     assert pipeline.mql() == (
@@ -304,6 +306,12 @@ async def test_joins(members: None) -> None:
     )  # fmt: skip
     (cem,) = await bosses.match(name="Cem")
     assert {boss["name"]: boss["steps"] for boss in cem["bosses"]} == {"Bob": 0, "Ann": 1}
+    nested = Member.pipeline().lookup(
+        Member,
+        as_="x",
+        pipeline=Member.pipeline().lookup(Article, local="id", foreign="author_id", as_="all", scoped=False),
+    )
+    assert "is_deleted" not in nested.mql()
     names = Member.pipeline().project("name").union_with(Article.pipeline().project(name="$title"))
     assert len(await names) == 7
     assert await names.match(name="one") == [{"name": "one"}]
