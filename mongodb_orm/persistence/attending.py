@@ -95,7 +95,8 @@ async def attend(event: type[Event], documents: Sequence[MappedModel], write: Ca
     Args:
         event: What happens: `Create`, `Update`, `Delete` or `Restore`.
         documents: The objects.
-        write: Writes them, and gives those that it wrote a new snapshot.
+        write: Writes them, and gives those that it wrote a new snapshot; an answer of False says that nothing was
+            there to be written.
     """
     olds = [_raw(document) for document in documents]
     mementos: list[_Memento] = []
@@ -117,7 +118,7 @@ async def attend(event: type[Event], documents: Sequence[MappedModel], write: Ca
             await _conclude(event, written)
         raise
     written = [pair for pair in zip(documents, olds, strict=True) if _raw(pair[0]) is not pair[1]]
-    if written:
+    if written and not _says_no(result):
         await _conclude(event, written)
     return result
 
@@ -190,6 +191,10 @@ async def run_hooks(hooks: Sequence[Hook], subject: Any, model: type[MappedModel
             answer = target(subject)
         if inspect.isawaitable(answer):
             await answer
+
+
+def _says_no(answer: object) -> bool:
+    return answer is False
 
 
 def _raw(document: MappedModel) -> bytes | None:

@@ -183,6 +183,7 @@ async def test_accumulators(members: None) -> None:
         .group(
             n=count(), adults=count(Member.f.age >= 18), others=count(Q(age__lt=18) | Q(city="Rome")),
             some=count(Q(city__in=["Oslo"], home__isnull=False)), tagged=count(Q(tags__contains="x")),
+            written=count({"$gt": ["$age", 17]}),
             total=sum_("age"), oslo=sum_("age", where=Q(city="Oslo")), double=sum_(Member.f.age * 2),
             mean=avg("age"), mean_oslo=avg("age", where=Q(city="Oslo")), low=min_("age"), high=max_(Member.f.age),
             high_oslo=max_("age", where=Q(city="Oslo")), low_rome=min_("age", where=Q(city="Rome")),
@@ -195,6 +196,7 @@ async def test_accumulators(members: None) -> None:
         )
     )  # fmt: skip
     assert (row["n"], row["adults"], row["others"], row["some"], row["tagged"]) == (4, 3, 2, 1, 2)
+    assert row["written"] == 3
     assert (row["total"], row["oslo"], row["double"], row["raw"]) == (137, 87, 274, 137)
     assert (row["mean"], row["mean_oslo"]) == (34.25, 29.0)
     assert (row["low"], row["high"], row["high_oslo"], row["low_rome"]) == (17, 50, 40, 50)
@@ -394,6 +396,9 @@ async def test_typed_results(members: None) -> None:
     assert await Member.pipeline().project("age").sort("age").into(dict[str, int]) == [
         {"age": 17}, {"age": 30}, {"age": 40}, {"age": 50},
     ]  # fmt: skip
+    mixed = Member.pipeline().match(id=2).set(x={"$ifNull": [Member.f.home, Member.f.nick]}).fill(boss_id=Member.f.age)
+    assert await mixed.project("x", "boss_id") == [{"x": "b", "boss_id": 1}]
+    assert await Member.pipeline().set(x={}).limit(1).project("x") == [{"x": {}}]
     with pytest.raises(CorruptDocumentError, match="Stats"):
         await Member.pipeline().project("name").into(Stats)
     raw = await Member.aggregate([{"$match": {"id": 1}}, {"$project": {"nick": 1, "home": 1}}], into=Nicked)
@@ -467,6 +472,51 @@ class Picked(pydantic.BaseModel):
     nick: str
 
 
+CONDITIONS: list[Any] = [
+    Member.f.age == 30, Member.f.age != 30, Member.f.age > 30, Member.f.age >= 30, Member.f.age < 40, Member.f.age <= 40,
+    Member.f.boss_id < 5, Member.f.boss_id <= 1, Member.f.boss_id > 0, Member.f.boss_id == None, Member.f.boss_id != None,  # noqa: E711
+    ~Q(boss_id__lt=2), ~Q(city="Oslo"), Q(city="Oslo") & ~Q(age=17), Q(city="Rome") | Q(age__lt=20), Q(age__between=(17, 30)),
+    Q(boss_id__in=[1, None]), Q(boss_id__nin=[1]), Q(boss_id__not_in=[1, None]), Q(boss_id__isnull=True), Q(boss_id__isnull=False),
+    Q(home__code="1"), Q(home__city__in=["Rome"]), Q(home__isnull=False), Q(tags__contains="x"), ~Q(tags__contains="x"),
+    Q(age__exact="30"), Q(age=30, city="Oslo"), Q(), Q(name="$name"), Member.f.age > Member.f.boss_id, Member.f.age * 2 >= 60,
+    Q(boss_id__between=(0, 1)), Q(home__code__gt=""), Q(nick__ne="a"),
+]  # fmt: skip
+
+
+async def test_conditions_count_the_documents_that_filters_find(members: None) -> None:
+    for condition in CONDITIONS:
+        (row,) = await Member.pipeline().group(n=count(condition))
+        assert row["n"] == await Member.filter(condition).count(), condition
+    for lookup in ("name__startswith", "tags__size", "age__mod", "tags"):
+        with pytest.raises(UnknownLookupError):
+            Member.pipeline().group(n=count(Q(**{lookup: "a"})))
+
+
+class Branch(BaseModel):
+    label: str = Field(default="", alias="lbl")
+    children: list[Branch] = Field(default_factory=list)
+    by_name: dict[str, Branch] = Field(default_factory=dict)
+
+
+async def test_names_reach_into_models_that_contain_themselves(register: Any, admin: Any, config: Any) -> None:
+    await register(Branch)
+    leaf = Branch(lbl="leaf")
+    await Branch.create(label="root", children=[Branch(label="stem", children=[leaf])], by_name={"x": leaf})
+    (row,) = await Branch.pipeline()
+    assert row["children"][0]["children"][0]["label"] == row["by_name"]["x"]["label"] == "leaf"
+    (row,) = await Branch.aggregate([])
+    assert row["children"][0]["children"][0]["label"] == row["children"][0]["children"][0]["lbl"] == "leaf"
+    elsewhere = f"{config.database_name}_b"
+    admin[elsewhere].branch.insert_one({"_id": 1, "lbl": "there", "children": [], "by_name": {}})
+    (found,) = await Branch.all().using(database=elsewhere).aggregate([{"$match": {"label": "there"}}], into=Branch)
+    found.label = "changed"
+    await found.save()
+    assert admin[elsewhere].branch.find_one()["lbl"] == "changed"
+    admin.drop_database(elsewhere)
+    with pytest.raises(InvalidValueError, match="dicts"):
+        await Branch.aggregate([{"$project": {"lbl": 1}}], raw=True, into=Picked)
+
+
 async def test_options_reach_the_server(members: None) -> None:
     rows = await Member.aggregate(
         [{"$match": {"$expr": {"$eq": ["$name", "$$who"]}}}],
@@ -529,6 +579,22 @@ def bad(build: Any, error: type[Exception], words: str) -> Any:
         bad(lambda p: p.lookup(Article, pipeline=Article.only_deleted().pipeline(), as_="x"), InvalidValueError, "whole"),
         bad(lambda p: p.facet(a=lambda rows: rows.sort("agee")), UnknownFieldError, "'age'"),
         bad(lambda p: p.facet(a=5), InvalidValueError, "branch"),
+        bad(lambda p: p.facet(), InvalidValueError, "branch"),
+        bad(lambda p: p.fill(), InvalidValueError, "at least one"),
+        bad(lambda p: p.group(by="city", **{"a.b": count()}), InvalidValueError, "name"),
+        bad(lambda p: p.group({"$x": count()}, by="city"), InvalidValueError, "name"),
+        bad(lambda p: p.group({"": count()}), InvalidValueError, "name"),
+        bad(lambda p: p.count("a.b"), InvalidValueError, "name"),
+        bad(lambda p: p.add_fields({"$x": 1}), InvalidValueError, "name"),
+        bad(lambda p: p.project(**{"$x": 1}), InvalidValueError, "name"),
+        bad(lambda p: p.bucket("age", [1]), InvalidValueError, "boundaries"),
+        bad(lambda p: p.bucket("age", 5), InvalidValueError, "boundaries"),
+        bad(lambda p: p.densify("age", step=0), InvalidValueError, "step"),
+        bad(lambda p: p.lookup(5, local="id", as_="x"), InvalidValueError, "collection"),
+        bad(lambda p: p.lookup(Article, local="id", as_="$x"), InvalidValueError, "name"),
+        bad(lambda p: p.union_with(None), InvalidValueError, "collection"),
+        bad(lambda p: p.out(""), InvalidValueError, "collection"),
+        bad(lambda p: p.group(by="homee.city"), UnknownFieldError, "'home'"),
         bad(lambda p: p.limit(0), InvalidValueError, "limit"),
         bad(lambda p: p.skip(-1), InvalidValueError, "skip"),
         bad(lambda p: p.limit(True), InvalidValueError, "limit"),
