@@ -29,14 +29,14 @@ class Version:
         kind: What made it; `baseline` is the state that was found when the history began.
         at: When it was written.
         by: Who wrote it, as `with actor(...)` said.
-        values: The whole document under the model's names; None when it was removed.
+        values: The whole document under the model's names; empty when it was removed.
     """
 
     version: int
     kind: VersionKind
     at: datetime
     by: Any
-    values: Document | None
+    values: Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ async def versions(model: type[MappedModel], id_: Any, *, skip: int, limit: int,
     found: list[Version] = []
     async for chunk in stream(model, command, collection=history_of(spec_of(model)), database=database):
         for row in decode_all(chunk):
-            values = None if row["values"] is None else rename(row["values"])
+            values = {} if row["values"] is None else rename(row["values"])
             found.append(Version(row["_id"]["version"], row["kind"], row["at"], row["by"], values))
     return found
 

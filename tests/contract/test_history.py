@@ -53,7 +53,7 @@ async def test_every_write_of_an_object_is_a_version(register_any: Any) -> None:
     assert told(await contract.history(skip=1, limit=1)) == [(1, "create", "ann")]
     await contract.delete()
     assert told(await Contract.history_of(str(contract.id)))[0] == (3, "delete", None)
-    assert (await Contract.history_of(contract.id))[0].values is None
+    assert (await Contract.history_of(contract.id))[0].values == {}
     assert await Contract.history_of(99) == []
     with pytest.raises(DocumentNotFoundError):
         await contract.history()
