@@ -15,6 +15,7 @@ from .mapped import (
     snapshot_of,
     spec_of,
 )
+from .kinds import Family, family_of
 from .registry import model_for, remember
 from .settings import LoadValidation, ModelConfig
 from .shapes import ANY, Shape, shape_of
@@ -22,6 +23,7 @@ from .spec import FieldSpec, ModelSpec, Resolved, fields_of, member_names, resol
 
 __all__ = [
     "ANY",
+    "Family",
     "FieldSpec",
     "IndexSpec",
     "Indexed",
@@ -34,6 +36,7 @@ __all__ = [
     "SoftDeletion",
     "carry_state",
     "database_of",
+    "family_of",
     "fields_of",
     "index_from",
     "is_abstract",

@@ -16,6 +16,7 @@ from ..ids import FactoryId, IdStrategy, strategy_for
 from ..tracking import Known
 from .deletion import SoftDeletion
 from .indexes import Indexed, IndexSpec, index_from, joined, marks_of
+from .kinds import Family, family_of
 from .settings import ModelConfig, settings_of
 from .shapes import ANY, Shape, shape_of
 
@@ -49,11 +50,12 @@ def fields_of(model: type[pydantic.BaseModel]) -> Fields:
         if not model.__pydantic_complete__:
             model.model_rebuild()
         id_field = getattr(model, "__mongo_id_field__", None)
+        kind_field = getattr(model, "__mongo_kind_field__", None)  # any kind may be asked for
         found = {
             name: FieldSpec(
                 name,
                 "_id" if name == id_field else stored_name(name, info),
-                shape_of(info.annotation),
+                Shape(str, "scalar") if name == kind_field else shape_of(info.annotation),
                 marks_of(info.annotation, info.metadata),
             )
             for name, info in model.__pydantic_fields__.items()
@@ -96,6 +98,8 @@ class ModelSpec:
         id_strategy: Where ids come from.
         fields: The fields by Python name.
         names: Python names by stored name.
+        family: The classes that share its collection, or None.
+        kinds: The kinds of documents that it sees; empty when it sees all.
         deletion: How deleting marks, or None when it removes.
         keywords: The keyword lookups that were taken apart before.
         paths: The paths that were resolved before.
@@ -122,6 +126,8 @@ class ModelSpec:
             else strategy_for(self.id_shape.annotation, auto=settings.use_auto_id)
         )
         self.deletion = deletion
+        self.family: Family | None = family_of(model)
+        self.kinds = () if self.family is None or self.family.root is model else tuple(self.family.below(model))
         self.accepts_extra = accepts_extra(model)
         self.keywords: dict[str, Any] = {}
         self.paths: dict[tuple[str, ...], Resolved] = {}
