@@ -132,6 +132,7 @@ from .schema import Indexed, IndexSpec, ModelConfig
 from .testing import create_test_data
 from .timestamps import current_datetime
 from .types import Collision, HealthReport, ObjectId, UpdateResult
+from .validators import exists, unique
 
 __version__ = "0.1.0"
 
@@ -247,6 +248,7 @@ __all__ = [
     "dense_rank",
     "derivative",
     "document_number",
+    "exists",
     "exp_moving_avg",
     "expr",
     "field",
@@ -283,4 +285,5 @@ __all__ = [
     "sum_",
     "top",
     "top_n",
+    "unique",
 ]

@@ -97,9 +97,10 @@ class Hooks:
     before: dict[type[Event], tuple[Hook, ...]] = field(default_factory=dict)
     after: dict[type[Event], tuple[Hook, ...]] = field(default_factory=dict)
     validators: tuple[AsyncValidator, ...] = ()
+    rules: tuple[Any, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.before or self.after or self.validators)
+        return bool(self.before or self.after or self.validators or self.rules)
 
 
 _MARK = "__mongodb_orm_hooks__"
@@ -190,9 +191,9 @@ def on(
 def async_validator(*fields: str) -> Callable[[F], F]:
     """Make an async method check fields whenever they changed: on create, on save and in bulk.
 
-    The method takes no argument but the object; a `ValueError`, an `AssertionError` or a `PydanticCustomError` that it
-    raises becomes an entry of Pydantic's `ValidationError`, at the first of the fields. All validators run, so that the
-    error tells everything at once.
+    The method takes the value, once for each of the fields that changed. A `ValueError`, an `AssertionError` or a
+    `PydanticCustomError` that it raises becomes an entry of Pydantic's `ValidationError`, at the field. All validators
+    run, so that the error tells everything at once; what they return does not matter.
 
     Args:
         fields: The fields to watch.
@@ -202,8 +203,8 @@ def async_validator(*fields: str) -> Callable[[F], F]:
 
     Example:
         >>> @async_validator("email")
-        ... async def not_blocked(self) -> None:
-        ...     if await Blocked.exists(email=self.email):
+        ... async def not_blocked(self, email: str) -> None:
+        ...     if await Blocked.exists(email=email):
         ...         raise ValueError("the address is blocked")
     """
     if not fields or not all(isinstance(name, str) for name in fields):
@@ -253,10 +254,20 @@ def hooks_of(model: type) -> Hooks:
     return found
 
 
+def call_hooks(hooks: tuple[Hook, ...], subject: Any) -> None:
+    """Call hooks that are plain functions, in their order."""
+    for hook in hooks:
+        if isinstance(hook.target, str):
+            getattr(subject, hook.target)()
+        else:
+            hook.target(subject)
+
+
 def _collect(model: type) -> Hooks:
     methods: dict[str, list[Hook]] = {}
     validated: dict[str, AsyncValidator] = {}
     outside: list[Hook] = []
+    rules: list[Any] = []
     for base in reversed(model.__mro__):
         for name, member in vars(base).items():
             marks = getattr(_function(member), _MARK, None)
@@ -267,7 +278,9 @@ def _collect(model: type) -> Hooks:
             if fields:
                 validated[name] = AsyncValidator(fields, name)
         outside += _outside.get(base, [])
-    hooks = Hooks(validators=tuple(v for v in validated.values() if getattr(model, v.target, None) is not None))
+        rules += vars(vars(base).get("Meta", object)).get("validators", ())
+    kept = tuple(check for check in validated.values() if getattr(model, check.target, None) is not None)
+    hooks = Hooks(validators=kept, rules=tuple(dict.fromkeys(rules)))
     declared = [hook for name, marked in methods.items() if getattr(model, name, None) is not None for hook in marked]
     for hook in sorted([*declared, *outside], key=lambda hook: hook.order):
         table = hooks.before if hook.when == "before" else hooks.after

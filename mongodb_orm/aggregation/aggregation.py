@@ -140,16 +140,10 @@ class Aggregation(Generic[R]):
             return await self._all()
         if isinstance(length, bool) or not isinstance(length, int) or length < 0:
             raise InvalidValueError(f"A length is a whole number from 0, not {length!r}.", field="length", value=length)
-        rows: list[R] = []
-        if length:
-            async for row in self:
-                rows.append(row)
-                if len(rows) == length:
-                    break
-        return rows
+        return await self._all(length) if length else []
 
-    async def _all(self) -> list[R]:
-        command, read = self._reading()
+    async def _all(self, length: int | None = None) -> list[R]:
+        command, read = self._reading(length=length)
         rows: list[R] = []
         async for chunk in stream(self.model, command, database=self.settings.database):
             rows += read(chunk)
@@ -164,8 +158,10 @@ class Aggregation(Generic[R]):
             )
         return replace(self, **changes)
 
-    def _reading(self, batch_size: int = 0) -> tuple[Aggregate, Reader]:
+    def _reading(self, batch_size: int = 0, *, length: int | None = None) -> tuple[Aggregate, Reader]:
         command, compiled = self._prepared(batch_size)
+        if length is not None and not compiled.writes:
+            command = replace(command, pipeline=[*command.pipeline, {"$limit": length}])
         return command, row_reader(
             self.model,
             compiled.shape,

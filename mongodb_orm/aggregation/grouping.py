@@ -66,6 +66,10 @@ class Grouping(Shaping):
             name: What the lower bound is called, when it is not the field's name.
             accumulators: As in `group`; the number of documents, as `count`, when there are none.
         """
+        if not isinstance(boundaries, list | tuple) or len(boundaries) < 2:
+            raise InvalidValueError(
+                f"boundaries are a list of at least two values, not {boundaries!r}.", model=self.model.__name__
+            )
         body: dict[str, Any] = {"boundaries": list(boundaries)}
         if default is not None:
             body["default"] = default
@@ -90,6 +94,7 @@ class Grouping(Shaping):
 
     def count(self, name: str = "count") -> Self:
         """Make one row with the number of documents; none when there are none."""
+        self.refuse_names([name])
         return self.then({"$count": name})
 
     def sort_by_count(self, by: Any, *, name: str | None = None) -> Self:
@@ -108,6 +113,8 @@ class Grouping(Shaping):
             ...     oldest=User.pipeline().sort("-age").limit(3), cities=lambda users: users.sort_by_count("city")
             ... )
         """
+        if not branches:
+            raise InvalidValueError("A facet has at least one branch.", model=self.model.__name__)
         return self.then({"$facet": {name: self._branch(branch) for name, branch in branches.items()}})
 
     def set_window(
@@ -127,7 +134,7 @@ class Grouping(Shaping):
             ... )
         """
         figures = {str(name): value for mapping in output for name, value in mapping.items()} | fields
-        self._refuse_clash({}, figures)
+        self._refuse_clash({}, figures, with_dots=True)
         body: dict[str, Any] = {}
         if partition_by is not None:
             body["partitionBy"] = value_of(partition_by)
@@ -153,6 +160,8 @@ class Grouping(Shaping):
             bounds: From where to where: `"full"`, `"partition"`, or a pair of values.
             partition_by: Fields: each combination of their values is filled for itself.
         """
+        if isinstance(step, bool) or not isinstance(step, int | float) or step <= 0:
+            raise InvalidValueError(f"step is a number above 0, not {step!r}.", model=self.model.__name__, field="step")
         span: dict[str, Any] = {"step": step, "bounds": list(bounds) if isinstance(bounds, tuple) else bounds}
         if unit is not None:
             span["unit"] = unit
@@ -174,6 +183,8 @@ class Grouping(Shaping):
                 itself, and `{"value": "linear"}` that word.
         """
         figures = {str(name): value for mapping in output for name, value in mapping.items()} | fields
+        if not figures:
+            raise InvalidValueError("fill takes at least one field.", model=self.model.__name__)
         body: dict[str, Any] = {"output": {name: _filling(value) for name, value in figures.items()}}
         if partition_by:
             body["partitionByFields"] = _names(partition_by)
@@ -246,7 +257,8 @@ class Grouping(Shaping):
             model=self.model.__name__,
         )
 
-    def _refuse_clash(self, keys: Mapping[str, Any], figures: Mapping[str, Any]) -> None:
+    def _refuse_clash(self, keys: Mapping[str, Any], figures: Mapping[str, Any], *, with_dots: bool = False) -> None:
+        self.refuse_names([*keys, *figures], with_dots=with_dots)
         for name, value in figures.items():
             if name in keys or name == "_id":
                 raise InvalidValueError(f"{name!r} is the name of what is grouped by.", field=name)
@@ -271,4 +283,4 @@ def _names(fields: Any) -> list[str]:
 def _filling(value: Any) -> Any:
     if isinstance(value, Mapping) and value.keys() <= {"value", "method"}:
         return value
-    return {"method": value} if value in ("linear", "locf") else {"value": value}
+    return {"method": value} if isinstance(value, str) and value in ("linear", "locf") else {"value": value}

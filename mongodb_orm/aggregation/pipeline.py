@@ -54,7 +54,8 @@ class Pipeline(Grouping):
             >>> User.pipeline().lookup(Post, local="id", foreign="author_id", as_="posts")
             >>> Post.pipeline().lookup(User, local="author_id", as_="author", one=True)
         """
-        body: dict[str, Any] = {"from": foreign_model}
+        self.refuse_names([as_], with_dots=True)
+        body: dict[str, Any] = {"from": self._collection(foreign_model)}
         if local is not None:
             model = model_of(foreign_model)
             body["localField"] = path_text(local)
@@ -103,7 +104,7 @@ class Pipeline(Grouping):
             "restrictSearchWithMatch": None if where is None else join(where),
         }
         body = {
-            "from": foreign_model,
+            "from": self._collection(foreign_model),
             "startWith": value_of(start),
             "connectFromField": path_text(connect_from),
             "connectToField": path_text(connect_to),
@@ -122,7 +123,7 @@ class Pipeline(Grouping):
         """
         if isinstance(other, Grouping):
             other, pipeline = other.model, other
-        body: dict[str, Any] = {"coll": other}
+        body: dict[str, Any] = {"coll": self._collection(other)}
         if pipeline is not None:
             body["pipeline"] = self._steps(pipeline)
             scoped = scoped and self._sees_active(pipeline)
@@ -145,7 +146,11 @@ class Pipeline(Grouping):
             >>> await Order.pipeline().group(by="city", total=sum_("amount")).merge(CityTotal, on="city")
         """
         prepared = self._named_for(into, needs_id=on is None)
-        body: dict[str, Any] = {"into": into, "whenMatched": when_matched, "whenNotMatched": when_not_matched}
+        body: dict[str, Any] = {
+            "into": self._collection(into),
+            "whenMatched": when_matched,
+            "whenNotMatched": when_not_matched,
+        }
         if on is not None:
             body["on"] = path_text(on) if isinstance(on, str | FieldPath) else [path_text(name) for name in on]
         return prepared._writing().then({"$merge": body})
@@ -156,7 +161,15 @@ class Pipeline(Grouping):
         Args:
             into: A model, or the name of a collection. Whatever it held is gone.
         """
-        return self._named_for(into, needs_id=False)._writing().then({"$out": into})
+        return self._named_for(into, needs_id=False)._writing().then({"$out": self._collection(into)})
+
+    def _collection(self, given: Any) -> Any:
+        """Return a model, or the name of a collection, proved."""
+        if model_of(given) is None and not (isinstance(given, str) and given and "\0" not in given):
+            raise InvalidValueError(
+                f"{given!r} is no model and no name of a collection.", model=self.model.__name__, value=given
+            )
+        return given
 
     def _writing(self) -> Self:
         return self.with_options(allow_writes=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -35,6 +35,7 @@ class Shaping(Aggregation[Document]):
         """
         body = _named(fields, 1)
         body.update({name: _computed(value) for name, value in computed.items()})
+        self.refuse_names(body, with_dots=True)
         if not body:
             raise InvalidValueError("A projection names at least one field.", model=self.model.__name__)
         names = {self._id_name, "_id"}
@@ -50,7 +51,8 @@ class Shaping(Aggregation[Document]):
         body = {str(name): value for mapping in fields for name, value in mapping.items()} | computed
         if not body:
             raise InvalidValueError("add_fields adds at least one field.", model=self.model.__name__)
-        return self.then({"$set": body})
+        self.refuse_names(body, with_dots=True)
+        return self.then({"$set": {name: _constant(value) for name, value in body.items()}})
 
     set = add_fields
 
@@ -86,6 +88,7 @@ class Shaping(Aggregation[Document]):
         """
         body: dict[str, Any] = {"path": value_of(path_text(field))}
         if index is not None:
+            self.refuse_names([index], with_dots=True)
             body["includeArrayIndex"] = index
         if keep_empty:
             body["preserveNullAndEmptyArrays"] = True
@@ -143,7 +146,7 @@ class Shaping(Aggregation[Document]):
         """
         return self._proved(replace(self, pipeline=(*self.pipeline, *stages)))
 
-    def then(self, *stages: Mapping[str, Any], is_scoped: bool = False, label: str = "") -> Self:
+    def then(self, *stages: Mapping[str, Any], is_scoped: bool | None = None, label: str = "") -> Self:
         """Return the builder with more stages in which every name is proved."""
         checked = tuple(Checked(stage, is_scoped, label) for stage in stages)
         return self._proved(replace(self, pipeline=(*self.pipeline, *checked)))
@@ -162,6 +165,24 @@ class Shaping(Aggregation[Document]):
                 value=count,
             )
         return count
+
+    def refuse_names(self, names: Iterable[str], *, with_dots: bool = False) -> None:
+        """Raise when a name cannot be that of a new field.
+
+        Raises:
+            InvalidValueError: When one is empty, begins with a dollar, or has a NUL, or a dot where none may be.
+        """
+        for name in names:
+            if (
+                not isinstance(name, str)
+                or not name
+                or name[0] == "$"
+                or "\0" in name
+                or ("." in name and not with_dots)
+            ):
+                raise InvalidValueError(
+                    f"{name!r} cannot be the name of a new field.", model=self.model.__name__, field=str(name)
+                )
 
     def shape(self) -> Shape | None:
         """Return what is known of the documents at this point."""
@@ -197,6 +218,11 @@ def _named(fields: tuple[Any, ...], flag: int) -> dict[str, Any]:
         else:
             body[path_text(field)] = flag
     return body
+
+
+def _constant(value: Any) -> Any:
+    """Return the value of an added field: an empty document is one, not a mistake."""
+    return {"$literal": {}} if isinstance(value, dict) and not value else value
 
 
 def _computed(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import SchemaSerializer
 
 from ..exceptions import CorruptDocumentError, DocumentTooLargeError, MongoDBORMError, UnencodableValueError
+from ..hooks import Load, call_hooks, hooks_of, is_skipped
 from ..schema import MappedModel, set_snapshot, spec_of
 from ..schema.normalizing import trim_nested_datetimes
 from ..types import Document
@@ -110,6 +111,7 @@ class DocumentCodec(Generic[M]):
         except (ValidationError, BSONError):
             document = self._load_patiently(raw)
         set_snapshot(document, raw)
+        self._loaded((document,))
         return document
 
     def load_chunk(self, chunk: bytes) -> list[M]:
@@ -146,7 +148,14 @@ class DocumentCodec(Generic[M]):
         finally:
             if was_collecting:
                 gc.enable()
+        self._loaded(documents)
         return documents
+
+    def _loaded(self, documents: Sequence[M]) -> None:
+        hooks = hooks_of(self._model).after.get(Load)
+        if hooks and self._only is None and not is_skipped(Load):
+            for document in documents:
+                call_hooks(hooks, document)
 
     def _load_patiently(self, raw: bytes) -> M:
         """Load a document that the fast way refused, through everything that BSON knows of its values."""

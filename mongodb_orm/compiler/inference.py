@@ -137,7 +137,11 @@ def _choice(scope: Scope, operand: Any) -> Shape | None:
 
 def _first_choice(scope: Scope, operand: Any) -> Shape | None:
     values = operand if isinstance(operand, list | tuple) else [operand]
-    return _agreed([shape_of_expression(scope, item) for item in values if item not in (None, [], {})])
+    return _agreed([shape_of_expression(scope, item) for item in values if not _is_nothing(item)])
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, list | dict) and not value)
 
 
 def _merged(scope: Scope, operand: Any) -> Shape | None:

@@ -37,11 +37,12 @@ class Scope:
             dotted = dotted.replace("__", ".")
         stored: list[str] = []
         current = self.root
-        for part in dotted.split("."):
+        parts = dotted.split(".")
+        for position, part in enumerate(parts):
             found = None if current is None else step(current, part)
             if found is None:
                 if self.is_strict and current is not None:
-                    raise UnknownFieldError(self.name, dotted, member_names(current))
+                    raise UnknownFieldError(".".join((self.name, *parts[:position])), part, member_names(current))
                 found_name, current = part, None
             else:
                 found_name, current = found

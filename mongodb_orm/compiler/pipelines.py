@@ -87,7 +87,9 @@ class _PipelineCompiler(StageContext):
         for position, given in enumerate(pipeline):
             is_checked = isinstance(given, Checked)
             name, body = self._taken_apart(position, given.stage if is_checked else given)
-            context = replace(self, is_scoped=True) if is_checked and given.is_scoped else self
+            context = self
+            if is_checked and given.is_scoped is not None:
+                context = replace(self, is_scoped=given.is_scoped)
             before = replace(scope, is_strict=is_checked)
             handler = _HANDLERS.get(name)
             if handler is None:

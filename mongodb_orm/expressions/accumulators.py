@@ -60,14 +60,17 @@ def value_of(value: Any) -> Any:
 
 
 def _where(value: Any, where: Any, otherwise: Any) -> Any:
-    return value if where is None else {"$cond": [as_condition(where), value, otherwise]}
+    if where is None:
+        return value
+    is_expression = isinstance(where, Mapping) and any(str(key).startswith("$") for key in where)
+    return {"$cond": [where if is_expression else as_condition(where), value, otherwise]}
 
 
 def count(where: Any = None) -> Accumulator:
     """Count the documents, or those that fulfil a condition.
 
     Args:
-        where: `User.f.age >= 18`, `Q(city="Oslo")`, or a combination of them.
+        where: `User.f.age >= 18`, `Q(city="Oslo")`, a combination of them, or an expression as MongoDB writes it.
 
     Example:
         >>> User.pipeline().group(by="city", n=count(), adults=count(User.f.age >= 18))

@@ -13,10 +13,11 @@ class Checked:
 
     Attributes:
         stage: The stage under the model's names; conditions, expressions and accumulators stand in it as values.
-        is_scoped: Whether what it joins is seen through the default scope and without softly deleted documents.
+        is_scoped: Whether what it joins is seen through the default scope and without softly deleted documents;
+            None when that is as around the stage.
         label: What messages call the stage.
     """
 
     stage: Mapping[str, Any]
-    is_scoped: bool = False
+    is_scoped: bool | None = None
     label: str = ""

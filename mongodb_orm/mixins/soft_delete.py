@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from ..persistence import deleting
@@ -72,3 +72,24 @@ class SoftDeleteMixin(MappedModel):
     def only_deleted(cls) -> QuerySet[Self, Self]:
         """Return a query on the deleted documents."""
         return QuerySet(cls).only_deleted()
+
+    @classmethod
+    async def purge(cls, *conditions: Any, older_than: timedelta | datetime, **lookups: Any) -> int:
+        """Remove for good what was deleted softly some time ago.
+
+        Args:
+            conditions: Further conditions.
+            older_than: How long ago at least, or the moment before which, it was deleted.
+            lookups: Further keyword lookups.
+
+        Returns:
+            How many documents were removed.
+
+        Raises:
+            InvalidValueError: When `older_than` is neither, or a time ahead.
+
+        Example:
+            >>> await User.purge(older_than=timedelta(days=30))
+        """
+        query = deleting.expired(cls, older_than)
+        return await cls.only_deleted().filter(query).filter(*conditions, **lookups).hard_delete()

@@ -95,7 +95,8 @@ async def attend(event: type[Event], documents: Sequence[MappedModel], write: Ca
     Args:
         event: What happens: `Create`, `Update`, `Delete` or `Restore`.
         documents: The objects.
-        write: Writes them, and gives those that it wrote a new snapshot.
+        write: Writes them, and gives those that it wrote a new snapshot; an answer of False says that nothing was
+            there to be written.
     """
     olds = [_raw(document) for document in documents]
     mementos: list[_Memento] = []
@@ -105,7 +106,7 @@ async def attend(event: type[Event], documents: Sequence[MappedModel], write: Ca
                 hooks = hooks_of(type(document)).before.get(leading)
                 if hooks and not is_skipped(leading):
                     mementos.append(_Memento(document))
-                    await _run(hooks, document, document)
+                    await run_hooks(hooks, document)
         result = await write()
     except BaseException as error:
         written = [pair for pair in zip(documents, olds, strict=True) if _raw(pair[0]) is not pair[1]]
@@ -117,7 +118,7 @@ async def attend(event: type[Event], documents: Sequence[MappedModel], write: Ca
             await _conclude(event, written)
         raise
     written = [pair for pair in zip(documents, olds, strict=True) if _raw(pair[0]) is not pair[1]]
-    if written:
+    if written and not _says_no(result):
         await _conclude(event, written)
     return result
 
@@ -142,13 +143,13 @@ async def run_by_query(
     filter_, update = asked.filter, getattr(command, "update", None)
     kind = kind or ("delete" if is_delete else "update")
     if not is_skipped(event):
-        await _run(hooks.before.get(event, ()), QueryWrite(model, kind, filter_, update), model)
+        await run_hooks(hooks.before.get(event, ()), QueryWrite(model, kind, filter_, update), model)
     answer = await run(model, command, database=database)
     matched = _matched(answer)
     if matched:
         old, new = _found(command, answer)
         if not is_skipped(event):
-            await _run(hooks.after.get(event, ()), QueryWrite(model, kind, filter_, update, matched), model)
+            await run_hooks(hooks.after.get(event, ()), QueryWrite(model, kind, filter_, update, matched), model)
         if observers:
             await tell(Written(model, kind, database, old, new, filter_, update, matched))
     return answer
@@ -177,19 +178,23 @@ async def _conclude(event: type[Event], written: list[tuple[MappedModel, bytes |
         for document, _ in written:
             hooks = hooks_of(type(document)).after.get(trailing)
             if hooks and not is_skipped(trailing):
-                await _run(hooks, document, document)
+                await run_hooks(hooks, document)
 
 
-async def _run(hooks: Sequence[Hook], subject: Any, owner: Any) -> None:
+async def run_hooks(hooks: Sequence[Hook], subject: Any, model: type[MappedModel] | None = None) -> None:
+    """Run hooks in their order, on an object, or on a write by query with its model."""
     for hook in hooks:
         target = hook.target
         if isinstance(target, str):
-            method = getattr(owner, target)
-            answer = method() if subject is owner else method(subject)
+            answer = getattr(subject, target)() if model is None else getattr(model, target)(subject)
         else:
             answer = target(subject)
         if inspect.isawaitable(answer):
             await answer
+
+
+def _says_no(answer: object) -> bool:
+    return answer is False
 
 
 def _raw(document: MappedModel) -> bytes | None:

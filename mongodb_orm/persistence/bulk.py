@@ -24,6 +24,7 @@ from .attending import attend
 from .identifiers import new_ids, note_given_id
 from .notices import observers
 from .saving import is_certain, revalidate, stamp_new
+from .validating import validate
 
 D = TypeVar("D", bound=MappedModel)
 
@@ -51,9 +52,10 @@ async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = T
 
 async def _create_all(model: type[D], documents: list[D], ordered: bool) -> list[D]:
     spec = spec_of(model)
-    if hooks_of(model).before:
+    if hooks_of(model):
         for document in documents:
             revalidate(document)
+        await validate(documents, bulk=True)
     without_id = [document for document in documents if vars(document)[spec.id_field] is None]
     given = [vars(document)[spec.id_field] for document in documents if vars(document)[spec.id_field] is not None]
     if without_id:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..codec import decode, encode
 from ..commands import Delete, Update
-from ..exceptions import NotSupportedError
+from ..exceptions import InvalidValueError, NotSupportedError
 from ..executor import run
 from ..hooks import Delete as Deleting
 from ..hooks import Restore
 from ..schema import MappedModel, ModelSpec, SoftDeletion, database_of, mark_deleted, set_snapshot, spec_of
-from ..timestamps import current_datetime, later_than
+from ..timestamps import current_datetime, in_utc, later_than
 from .attending import attended, run_by_query
 from .saving import missing, stored_id
 
@@ -84,6 +84,52 @@ async def hard_delete_matching(
     return await run_by_query(model, Delete(filter=filter, many=True, **options), database=database)
 
 
+async def restore_matching(
+    model: type[MappedModel],
+    filter: dict[str, Any],  # noqa: A002
+    *,
+    database: str | None = None,
+    **options: Any,
+) -> int:
+    """Undo the soft delete of every document that matches; return how many.
+
+    Raises:
+        NotSupportedError: When the model does not delete softly.
+        DuplicateDocumentError: When a key was taken in the meantime; those before it are restored.
+    """
+    spec = spec_of(model)
+    deletion = _deletion_of(spec)
+    flag, moment = _stored(spec, deletion)
+    now = current_datetime()
+    command = Update(
+        filter={"$and": [filter, {flag: True}]} if filter else {flag: True},
+        update={"$set": {flag: False, moment: None, spec.fields["updated_at"].stored: now}},
+        many=True,
+        **options,
+    )
+    return (await run_by_query(model, command, database=database, kind="restore")).matched
+
+
+def expired(model: type[MappedModel], older_than: timedelta | datetime) -> dict[str, Any]:
+    """Return the condition, in the model's names, for what was deleted a time ago or before a moment.
+
+    Raises:
+        InvalidValueError: When it is neither, or a time ahead.
+    """
+    spec = spec_of(model)
+    moment = _deletion_of(spec).moment
+    if isinstance(older_than, timedelta) and older_than >= timedelta(0):
+        return {moment: {"$lt": current_datetime() - older_than}}
+    if isinstance(older_than, datetime):
+        return {moment: {"$lt": in_utc(older_than)}}
+    raise InvalidValueError(
+        f"older_than is a positive timedelta or a datetime, not {older_than!r}.",
+        model=spec.name,
+        field="older_than",
+        value=older_than,
+    )
+
+
 @attended(Deleting)
 async def _soft_delete(document: MappedModel) -> bool:
     return await _mark(document, current_datetime())
@@ -91,9 +137,8 @@ async def _soft_delete(document: MappedModel) -> bool:
 
 async def _mark(document: MappedModel, moment: datetime | None) -> bool:
     spec = spec_of(type(document))
-    if spec.deletion is None:
-        raise NotSupportedError(f"{spec.name} does not delete softly.", feature="soft delete")
-    flag_name, moment_name = _stored(spec, spec.deletion)
+    deletion = _deletion_of(spec)
+    flag_name, moment_name = _stored(spec, deletion)
     id_, updated = stored_id(document), later_than(vars(document).get("updated_at"))
     result = await run(
         type(document),
@@ -107,7 +152,7 @@ async def _mark(document: MappedModel, moment: datetime | None) -> bool:
     )
     if not result.matched:
         return False
-    await _reflect(document, spec.deletion, moment, updated)
+    await _reflect(document, deletion, moment, updated)
     return True
 
 
@@ -119,6 +164,14 @@ async def _reflect(document: MappedModel, deletion: SoftDeletion, moment: dateti
     stored = {**decode(snapshot), **{names[name].stored: value for name, value in values.items()}}
     vars(document).update(values)
     set_snapshot(document, encode(stored, model=type(document).__name__))
+
+
+def _deletion_of(spec: ModelSpec) -> SoftDeletion:
+    if spec.deletion is None:
+        raise NotSupportedError(
+            f"{spec.name} does not delete softly.", hint="Derive it from SoftDeleteMixin.", feature="soft delete"
+        )
+    return spec.deletion
 
 
 def _snapshot(document: MappedModel) -> bytes:

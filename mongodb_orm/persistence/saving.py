@@ -21,6 +21,7 @@ from ..timestamps import current_datetime, later_than
 from ..tracking import Changes, diff
 from .attending import attended
 from .identifiers import new_ids, note_given_id
+from .validating import validate
 
 D = TypeVar("D", bound=MappedModel)
 
@@ -35,8 +36,9 @@ async def insert(document: D, *, check: bool = False) -> D:
         UnencodableValueError: When BSON cannot hold a value.
     """
     model, spec = type(document), spec_of(type(document))
-    if hooks_of(model).before:
+    if hooks_of(model):
         revalidate(document)
+        await validate((document,))
     values = vars(document)
     given = values[spec.id_field]
     if given is None:
@@ -78,6 +80,8 @@ async def save(document: D, *, only_update: bool = False) -> D:
     before = vars(document).get("updated_at")
     if _revalidate_changed(document, spec, changes):
         changes, raw = _changes(document, spec, snapshot)
+    if hooks_of(type(document)):
+        await validate((document,), _changed_names(spec, changes))
     vars(document)["updated_at"] = later_than(before)
     try:
         changes, raw = _changes(document, spec, snapshot)
@@ -192,14 +196,18 @@ def _changes(document: MappedModel, spec: ModelSpec, snapshot: bytes) -> tuple[C
     return changes, raw
 
 
+def _changed_names(spec: ModelSpec, changes: Changes) -> list[str]:
+    names = {spec.names.get(path.partition(".")[0]) for path in (*changes.set, *changes.unset)}
+    return sorted(name for name in names if name)
+
+
 def _revalidate_changed(document: MappedModel, spec: ModelSpec, changes: Changes) -> bool:
     """Validate the fields that changed, as an assignment would, and adopt the results.
 
     The check runs on a copy, so that an error leaves the object as the caller made it.
     """
-    names = {spec.names.get(path.partition(".")[0]) for path in (*changes.set, *changes.unset)} - {None}
     adopted = False
-    for name in sorted(name for name in names if name):
+    for name in _changed_names(spec, changes):
         copy = document.__copy__()
         type(document).__pydantic_validator__.validate_assignment(copy, name, vars(document)[name])
         if vars(copy)[name] is not vars(document)[name]:

@@ -16,7 +16,7 @@ from ..compiler.scopes import kind_filter
 from ..exceptions import InvalidValueError
 from ..executor import run
 from ..expressions import path_text
-from ..persistence.deleting import delete_matching, hard_delete_matching
+from ..persistence.deleting import delete_matching, hard_delete_matching, restore_matching
 from ..persistence.updating import update_matching
 from ..schema import MappedModel, resolve, spec_of
 from ..types import Document
@@ -205,6 +205,21 @@ class QuerySet(Reading[M, R], Generic[M, R]):
         """Remove every matching document, whatever the model's policy; return how many."""
         self.refuse_window("hard_delete")
         return await hard_delete_matching(self.model, self.filter_document(), **self.write_options())
+
+    async def restore(self) -> int:
+        """Undo the soft delete of every matching document; return how many.
+
+        Raises:
+            NotSupportedError: When the model does not delete softly.
+            DuplicateDocumentError: When a key was taken in the meantime; documents before that one are restored.
+
+        Example:
+            >>> await User.only_deleted().restore()
+            >>> await User.filter(city="Oslo").restore()
+        """
+        self.refuse_window("restore")
+        query = self.only_deleted() if self.visibility == "active" else self
+        return await restore_matching(query.model, query.filter_document(), **query.write_options())
 
     def _returning(self, kind: Results) -> QuerySet[M, Any]:
         return cast("QuerySet[M, Any]", self.but(kind=kind))

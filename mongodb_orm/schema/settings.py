@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from ..exceptions import ConfigurationError
 from ..expressions import Condition
+from ..validators import Exists, Unique
 from .naming import collection_name
 
 LoadValidation = Literal["full", "standard", "types"]
@@ -37,6 +38,7 @@ class ModelConfig:
             `"types"` only types: neither constraints nor validators.
         default_scope: A condition that every query of the model obeys, or a function that returns one; `unscoped()`
             leaves it out.
+        validators: Checks that ask the database: `unique(...)`, `exists(...)`; those of base classes hold too.
         scopes: Conditions by name, or functions that return one, for `scope(name)`.
         discriminator: The field that names a document's class: the subclasses share this class's collection then, and
             reading gives objects of the class that a document names.
@@ -53,6 +55,7 @@ class ModelConfig:
     mongo_uri: str | None = None
     database_name: str | None = None
     validation_on_load: LoadValidation = "standard"
+    validators: Sequence[Any] = ()
     default_scope: Any = None
     scopes: Mapping[str, Any] = field(default_factory=dict)
     discriminator: str = ""
@@ -135,6 +138,10 @@ def _problem(name: str, value: Any) -> str:
         return "must be True or False"
     if name == "indexes" and (isinstance(value, str | Mapping) or not isinstance(value, Sequence)):
         return "must be a list of index declarations"
+    if name == "validators" and not (
+        isinstance(value, list | tuple) and all(isinstance(v, Unique | Exists) for v in value)
+    ):
+        return "must be a list of unique(...) and exists(...)"
     if name == "default_scope" and not (value is None or callable(value) or _is_condition(value)):
         return "must be a condition, or a function that returns one"
     if name == "scopes" and not (

@@ -133,6 +133,8 @@ async def test_the_line_of_the_issue(members: None) -> None:
     pipeline = Member.pipeline().match(age__gte=18).group(by="city", n=count(), oldest=max_("age")).sort("-n").limit(5)
     assert await pipeline == [{"city": "Oslo", "n": 2, "oldest": 40}, {"city": "Rome", "n": 1, "oldest": 50}]
     assert [row async for row in pipeline] == await pipeline.to_list()
+    assert await pipeline.to_list(1) == [{"city": "Oslo", "n": 2, "oldest": 40}]
+    assert await pipeline.to_list(0) == []
     assert await pipeline.first() == {"city": "Oslo", "n": 2, "oldest": 40}
     assert str(pipeline) == repr(pipeline) == pipeline.mql()
     assert pipeline.mql() == (
@@ -181,6 +183,7 @@ async def test_accumulators(members: None) -> None:
         .group(
             n=count(), adults=count(Member.f.age >= 18), others=count(Q(age__lt=18) | Q(city="Rome")),
             some=count(Q(city__in=["Oslo"], home__isnull=False)), tagged=count(Q(tags__contains="x")),
+            written=count({"$gt": ["$age", 17]}),
             total=sum_("age"), oslo=sum_("age", where=Q(city="Oslo")), double=sum_(Member.f.age * 2),
             mean=avg("age"), mean_oslo=avg("age", where=Q(city="Oslo")), low=min_("age"), high=max_(Member.f.age),
             high_oslo=max_("age", where=Q(city="Oslo")), low_rome=min_("age", where=Q(city="Rome")),
@@ -193,6 +196,7 @@ async def test_accumulators(members: None) -> None:
         )
     )  # fmt: skip
     assert (row["n"], row["adults"], row["others"], row["some"], row["tagged"]) == (4, 3, 2, 1, 2)
+    assert row["written"] == 3
     assert (row["total"], row["oslo"], row["double"], row["raw"]) == (137, 87, 274, 137)
     assert (row["mean"], row["mean_oslo"]) == (34.25, 29.0)
     assert (row["low"], row["high"], row["high_oslo"], row["low_rome"]) == (17, 50, 40, 50)
@@ -304,6 +308,12 @@ async def test_joins(members: None) -> None:
     )  # fmt: skip
     (cem,) = await bosses.match(name="Cem")
     assert {boss["name"]: boss["steps"] for boss in cem["bosses"]} == {"Bob": 0, "Ann": 1}
+    nested = Member.pipeline().lookup(
+        Member,
+        as_="x",
+        pipeline=Member.pipeline().lookup(Article, local="id", foreign="author_id", as_="all", scoped=False),
+    )
+    assert "is_deleted" not in nested.mql()
     names = Member.pipeline().project("name").union_with(Article.pipeline().project(name="$title"))
     assert len(await names) == 7
     assert await names.match(name="one") == [{"name": "one"}]
@@ -386,6 +396,9 @@ async def test_typed_results(members: None) -> None:
     assert await Member.pipeline().project("age").sort("age").into(dict[str, int]) == [
         {"age": 17}, {"age": 30}, {"age": 40}, {"age": 50},
     ]  # fmt: skip
+    mixed = Member.pipeline().match(id=2).set(x={"$ifNull": [Member.f.home, Member.f.nick]}).fill(boss_id=Member.f.age)
+    assert await mixed.project("x", "boss_id") == [{"x": "b", "boss_id": 1}]
+    assert await Member.pipeline().set(x={}).limit(1).project("x") == [{"x": {}}]
     with pytest.raises(CorruptDocumentError, match="Stats"):
         await Member.pipeline().project("name").into(Stats)
     raw = await Member.aggregate([{"$match": {"id": 1}}, {"$project": {"nick": 1, "home": 1}}], into=Nicked)
@@ -521,6 +534,22 @@ def bad(build: Any, error: type[Exception], words: str) -> Any:
         bad(lambda p: p.lookup(Article, pipeline=Article.only_deleted().pipeline(), as_="x"), InvalidValueError, "whole"),
         bad(lambda p: p.facet(a=lambda rows: rows.sort("agee")), UnknownFieldError, "'age'"),
         bad(lambda p: p.facet(a=5), InvalidValueError, "branch"),
+        bad(lambda p: p.facet(), InvalidValueError, "branch"),
+        bad(lambda p: p.fill(), InvalidValueError, "at least one"),
+        bad(lambda p: p.group(by="city", **{"a.b": count()}), InvalidValueError, "name"),
+        bad(lambda p: p.group({"$x": count()}, by="city"), InvalidValueError, "name"),
+        bad(lambda p: p.group({"": count()}), InvalidValueError, "name"),
+        bad(lambda p: p.count("a.b"), InvalidValueError, "name"),
+        bad(lambda p: p.add_fields({"$x": 1}), InvalidValueError, "name"),
+        bad(lambda p: p.project(**{"$x": 1}), InvalidValueError, "name"),
+        bad(lambda p: p.bucket("age", [1]), InvalidValueError, "boundaries"),
+        bad(lambda p: p.bucket("age", 5), InvalidValueError, "boundaries"),
+        bad(lambda p: p.densify("age", step=0), InvalidValueError, "step"),
+        bad(lambda p: p.lookup(5, local="id", as_="x"), InvalidValueError, "collection"),
+        bad(lambda p: p.lookup(Article, local="id", as_="$x"), InvalidValueError, "name"),
+        bad(lambda p: p.union_with(None), InvalidValueError, "collection"),
+        bad(lambda p: p.out(""), InvalidValueError, "collection"),
+        bad(lambda p: p.group(by="homee.city"), UnknownFieldError, "'home'"),
         bad(lambda p: p.limit(0), InvalidValueError, "limit"),
         bad(lambda p: p.skip(-1), InvalidValueError, "skip"),
         bad(lambda p: p.limit(True), InvalidValueError, "limit"),

@@ -1,0 +1,380 @@
+"""Hooks: when they run, in which order, and what becomes of an object that they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import pytest
+from pydantic import PrivateAttr
+
+from mongodb_orm import (
+    BaseModel,
+    ConfigurationError,
+    Create,
+    Delete,
+    DuplicateDocumentError,
+    Indexed,
+    Load,
+    QueryDelete,
+    QueryUpdate,
+    QueryWrite,
+    Restore,
+    Save,
+    SoftDeleteMixin,
+    Update,
+    Validate,
+    ValidationError,
+    after,
+    async_validator,
+    before,
+    exists,
+    on,
+    skip_hooks,
+    unique,
+)
+
+log: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def empty_log() -> Iterator[None]:
+    log.clear()
+    yield
+
+
+class Traced(BaseModel, SoftDeleteMixin):
+    name: str
+
+    @before(Save)
+    def before_save(self) -> None:
+        log.append("before save")
+
+    @before(Create)
+    async def before_create(self) -> None:
+        log.append("before create")
+
+    @before(Update)
+    def before_update(self) -> None:
+        log.append("before update")
+
+    @before(Validate)
+    def before_validate(self) -> None:
+        log.append("before validate")
+
+    @after(Validate)
+    async def after_validate(self) -> None:
+        log.append("after validate")
+
+    @after(Create)
+    def after_create(self) -> None:
+        log.append(f"after create {self.id}")
+
+    @after(Update)
+    def after_update(self) -> None:
+        log.append("after update")
+
+    @after(Save)
+    async def after_save(self) -> None:
+        log.append("after save")
+
+    @before(Delete)
+    def before_delete(self) -> None:
+        log.append("before delete")
+
+    @after(Delete, Restore)
+    def after_delete(self) -> None:
+        log.append(f"gone {self.is_deleted}")
+
+
+async def test_the_order_of_events(register_any: Any) -> None:
+    await register_any(Traced)
+    one = await Traced.create(name="one")
+    checks = ["before validate", "after validate"]
+    assert log == ["before save", "before create", *checks, "after create 1", "after save"]
+    log.clear()
+    one.name = "uno"
+    await one.save()
+    assert log == ["before save", "before update", *checks, "after update", "after save"]
+    log.clear()
+    await one.save()
+    assert log == ["before save", "before update", "before validate"]  # nothing was written
+    log.clear()
+    await one.delete()
+    await one.restore()
+    await one.hard_delete()
+    assert log == ["before delete", "gone True", "gone False", "before delete", "gone False"]
+
+
+async def test_what_a_hook_changes_is_saved_and_validated(register_any: Any) -> None:
+    class Account(BaseModel):
+        email: str
+        slug: str = ""
+        tags: list[str] = []
+
+        @before(Save)
+        async def normalize(self) -> None:
+            self.email = self.email.lower()
+            self.slug = self.email.partition("@")[0]
+
+        @before(Update)
+        def spoil(self) -> None:
+            if self.slug == "bad":
+                self.tags = 5  # type: ignore[assignment]
+
+    await register_any(Account)
+    ann = await Account.create(email="ANN@X.org")
+    assert (await Account.get_by_id(ann.id)).slug == "ann"
+    ann.email = "BEN@X.org"
+    await ann.save()
+    assert (await Account.get(slug="ben")).email == "ben@x.org"
+    ann.email = "BAD@X.org"
+    with pytest.raises(ValidationError):
+        await ann.save()
+    assert (ann.email, ann.slug, ann.tags) == ("BAD@X.org", "ben", [])
+    many = await Account.bulk_create([{"email": "A@x"}, {"email": "B@x"}])
+    assert [account.slug for account in many] == ["a", "b"]
+
+
+async def test_a_veto_writes_nothing_and_leaves_the_object_as_it_was(register_any: Any) -> None:
+    class Guarded(BaseModel):
+        name: Annotated[str, Indexed(unique=True)]
+        tags: list[str] = []
+
+        @before(Save, Delete)
+        def touch(self) -> None:
+            self.tags.append("touched")
+
+        @before(Save, Delete)
+        def refuse(self) -> None:
+            if self.name == "no":
+                raise PermissionError("not that one")
+
+    await register_any(Guarded)
+    fresh = Guarded(name="no")
+    with pytest.raises(PermissionError):
+        await fresh.save()
+    assert fresh.id is None and fresh.tags == []
+    with pytest.raises(PermissionError):
+        await Guarded.bulk_create([{"name": "a"}, fresh])
+    assert await Guarded.count() == 0 and fresh.tags == []
+    ben = await Guarded.create(name="ben")
+    ann = await Guarded.create(name="ann")
+    assert ann.tags == ["touched"]
+    ann.name = "no"
+    for write in (ann.save, ann.delete):
+        with pytest.raises(PermissionError):
+            await write()
+    assert (ann.name, ann.tags) == ("no", ["touched"])
+    ann.name = "ben"
+    with pytest.raises(DuplicateDocumentError):  # what a hook did is not done twice when the save is tried again
+        await ann.save()
+    assert ann.tags == ["touched"] and ben.tags == ["touched"]
+    assert (await Guarded.get_by_id(ann.id)).name == "ann"
+
+
+async def test_order_inheritance_and_functions_outside(register_any: Any) -> None:
+    class Base(BaseModel):
+        class Meta:
+            abstract = True
+
+        @before(Save)
+        def base(self) -> None:
+            log.append("base")
+
+        @before(Save)
+        def replaced(self) -> None:
+            log.append("never")
+
+    class Mixin(BaseModel):
+        class Meta:
+            abstract = True
+
+        @before(Save, order=-1)
+        def early(self) -> None:
+            log.append("early")
+
+    class Leaf(Base, Mixin):
+        name: str = ""
+
+        @before(Save)
+        def own(self) -> None:
+            log.append("own")
+
+        def replaced(self) -> None:
+            log.append("replaced")
+
+    @on(Base, before=Save, after=(Create, Load))
+    def outside(leaf: Leaf) -> None:
+        log.append("outside")
+
+    await register_any(Leaf)
+    await Leaf.create()
+    assert log == ["early", "base", "replaced", "own", "outside", "outside"]
+    log.clear()
+    with skip_hooks():
+        await Leaf.create()
+        await Leaf.all()
+    with skip_hooks(Create):
+        await Leaf.create()
+    assert log == ["early", "base", "replaced", "own", "outside"]
+
+    @on(Leaf, before=Create)
+    async def later(leaf: Leaf) -> None:
+        log.append("later")
+
+    await Leaf.create()
+    assert "later" in log
+
+
+async def test_hooks_after_loading(register_any: Any) -> None:
+    class Loaded(BaseModel):
+        name: str
+        note: str = ""
+        _shout: str = PrivateAttr("")
+
+        @after(Load)
+        def shout(self) -> None:
+            self._shout = self.name.upper()
+
+    await register_any(Loaded)
+    made = await Loaded.create(name="ann")
+    assert made._shout == ""
+    assert (await Loaded.get_by_id(made.id))._shout == "ANN"
+    assert [found._shout for found in await Loaded.all()] == ["ANN"]
+    assert (await made.refresh_from_db())._shout == "ANN"
+    assert [found.id for found in await Loaded.all().only("note")] == [1]  # not for parts of objects
+    with pytest.raises(ConfigurationError):
+        before(Load)
+    with pytest.raises(ConfigurationError):
+
+        class Wrong(BaseModel):
+            @after(Load)
+            async def wait(self) -> None: ...
+
+        await register_any(Wrong)
+        await Wrong.create()
+
+
+async def test_writes_by_query_have_hooks_of_their_own(register_any: Any) -> None:
+    seen: list[QueryWrite] = []
+
+    class Item(BaseModel):
+        name: str
+        editor: str = ""
+
+        @before(Save)
+        def own(self) -> None:
+            log.append("instance")
+
+        @before(QueryUpdate)
+        @classmethod
+        async def sign(cls, write: QueryWrite) -> None:
+            write.update["$set"]["editor"] = cls.__name__
+
+        @before(QueryDelete)
+        @classmethod
+        def refuse(cls, write: QueryWrite) -> None:
+            if not write.filter:
+                raise PermissionError("not all at once")
+
+        @classmethod
+        @after(QueryUpdate, QueryDelete)
+        def note(cls, write: QueryWrite) -> None:
+            seen.append(write)
+
+    await register_any(Item)
+    with skip_hooks():
+        await Item.bulk_create([{"name": "a"}, {"name": "b"}])
+    assert await Item.filter(name="a").update(name="c") == 1
+    assert (await Item.get(name="c")).editor == "Item"
+    with pytest.raises(PermissionError):
+        await Item.delete_many()
+    assert await Item.filter(name="b").delete() == 1
+    assert [(write.kind, write.matched) for write in seen] == [("update", 1), ("delete", 1)]
+    assert not log
+
+
+async def test_validators_that_ask_the_database(register_any: Any) -> None:
+    class Team(BaseModel, SoftDeleteMixin):
+        name: str
+
+    class Member(BaseModel):
+        email: str
+        nickname: str | None = None
+        team_id: int | None = None
+        friends: list[int] = []
+
+        class Meta:
+            validators = [
+                unique("email"),
+                unique("team_id", "nickname"),
+                exists(Team, "team_id"),
+                exists(Team, "friends"),
+            ]
+
+        @async_validator("email", "nickname")
+        async def no_teams(self, value: str | None) -> None:
+            log.append(str(value))
+            if value is not None and await Team.exists(name=value):
+                raise ValueError("that is a team")
+
+    await register_any(Team, Member)
+    red, gone = await Team.bulk_create([{"name": "red"}, {"name": "gone"}])
+    await gone.delete()
+    ann = await Member.create(email="ann", nickname="a", team_id=red.id)
+    with pytest.raises(ValidationError) as caught:
+        await Member.create(email="ann", nickname="red", team_id=gone.id, friends=[red.id, 77])
+    found = [(error["type"], error["loc"], error["input"]) for error in caught.value.errors()]
+    assert found == [
+        ("unique", ("email",), "ann"),
+        ("exists", ("team_id",), gone.id),
+        ("exists", ("friends", 1), 77),
+        ("value_error", ("nickname",), "red"),
+    ]
+    log.clear()
+    ann.friends = [red.id]
+    await ann.save()
+    assert log == []  # neither of its fields changed
+    ann.email = "ann2"
+    await ann.save()
+    assert log == ["ann2"]
+    with pytest.raises(ValidationError) as caught:
+        await Member.bulk_create([{"email": "x"}, {"email": "ann2"}, {"email": "x"}])
+    assert [(error["type"], error["loc"]) for error in caught.value.errors()] == [
+        ("unique", (1, "email")),
+        ("unique", (2, "email")),
+    ]
+    assert await Member.count() == 1
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda: before(),
+        lambda: before("save"),  # type: ignore[arg-type]
+        lambda: on(BaseModel),
+        lambda: on(BaseModel, after=str),  # type: ignore[arg-type]
+        lambda: unique(),
+        lambda: exists("Team", "team_id"),  # type: ignore[arg-type]
+        lambda: async_validator(),
+    ],
+)
+def test_declarations_that_make_no_sense(declare: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        declare()
+
+
+async def test_hooks_on_the_wrong_kind_of_method_and_wrong_settings(register_any: Any) -> None:
+    class Mixed(BaseModel):
+        @before(QueryUpdate)
+        def wrong(self, write: QueryWrite) -> None: ...
+
+    await register_any(Mixed)
+    with pytest.raises(ConfigurationError):
+        await Mixed.create()
+    with pytest.raises(ConfigurationError):
+
+        class Bad(BaseModel):
+            class Meta:
+                validators = ["email"]
