@@ -93,8 +93,9 @@ def comparable(rows: Any) -> list[str]:
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
             return sorted((key, plain(inner)) for key, inner in value.items())
-        if isinstance(value, list):
-            return [plain(item) for item in value]
+        if isinstance(value, list):  # joined documents come in no particular order
+            items = [plain(item) for item in value]
+            return sorted(items) if all(isinstance(item, dict) for item in value) else items
         return (
             str(value)
             if isinstance(value, datetime)

@@ -472,6 +472,51 @@ class Picked(pydantic.BaseModel):
     nick: str
 
 
+CONDITIONS: list[Any] = [
+    Member.f.age == 30, Member.f.age != 30, Member.f.age > 30, Member.f.age >= 30, Member.f.age < 40, Member.f.age <= 40,
+    Member.f.boss_id < 5, Member.f.boss_id <= 1, Member.f.boss_id > 0, Member.f.boss_id == None, Member.f.boss_id != None,  # noqa: E711
+    ~Q(boss_id__lt=2), ~Q(city="Oslo"), Q(city="Oslo") & ~Q(age=17), Q(city="Rome") | Q(age__lt=20), Q(age__between=(17, 30)),
+    Q(boss_id__in=[1, None]), Q(boss_id__nin=[1]), Q(boss_id__not_in=[1, None]), Q(boss_id__isnull=True), Q(boss_id__isnull=False),
+    Q(home__code="1"), Q(home__city__in=["Rome"]), Q(home__isnull=False), Q(tags__contains="x"), ~Q(tags__contains="x"),
+    Q(age__exact="30"), Q(age=30, city="Oslo"), Q(), Q(name="$name"), Member.f.age > Member.f.boss_id, Member.f.age * 2 >= 60,
+    Q(boss_id__between=(0, 1)), Q(home__code__gt=""), Q(nick__ne="a"),
+]  # fmt: skip
+
+
+async def test_conditions_count_the_documents_that_filters_find(members: None) -> None:
+    for condition in CONDITIONS:
+        (row,) = await Member.pipeline().group(n=count(condition))
+        assert row["n"] == await Member.filter(condition).count(), condition
+    for lookup in ("name__startswith", "tags__size", "age__mod", "tags"):
+        with pytest.raises(UnknownLookupError):
+            Member.pipeline().group(n=count(Q(**{lookup: "a"})))
+
+
+class Branch(BaseModel):
+    label: str = Field(default="", alias="lbl")
+    children: list[Branch] = Field(default_factory=list)
+    by_name: dict[str, Branch] = Field(default_factory=dict)
+
+
+async def test_names_reach_into_models_that_contain_themselves(register: Any, admin: Any, config: Any) -> None:
+    await register(Branch)
+    leaf = Branch(lbl="leaf")
+    await Branch.create(label="root", children=[Branch(label="stem", children=[leaf])], by_name={"x": leaf})
+    (row,) = await Branch.pipeline()
+    assert row["children"][0]["children"][0]["label"] == row["by_name"]["x"]["label"] == "leaf"
+    (row,) = await Branch.aggregate([])
+    assert row["children"][0]["children"][0]["label"] == row["children"][0]["children"][0]["lbl"] == "leaf"
+    elsewhere = f"{config.database_name}_b"
+    admin[elsewhere].branch.insert_one({"_id": 1, "lbl": "there", "children": [], "by_name": {}})
+    (found,) = await Branch.all().using(database=elsewhere).aggregate([{"$match": {"label": "there"}}], into=Branch)
+    found.label = "changed"
+    await found.save()
+    assert admin[elsewhere].branch.find_one()["lbl"] == "changed"
+    admin.drop_database(elsewhere)
+    with pytest.raises(InvalidValueError, match="dicts"):
+        await Branch.aggregate([{"$project": {"lbl": 1}}], raw=True, into=Picked)
+
+
 async def test_options_reach_the_server(members: None) -> None:
     rows = await Member.aggregate(
         [{"$match": {"$expr": {"$eq": ["$name", "$$who"]}}}],
