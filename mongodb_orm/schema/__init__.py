@@ -2,6 +2,7 @@
 
 from .deletion import SoftDeletion
 from .indexes import Indexed, IndexSpec, index_from, keys_from
+from .kinds import Family, family_of
 from .mapped import (
     MappedModel,
     carry_state,
@@ -15,7 +16,6 @@ from .mapped import (
     snapshot_of,
     spec_of,
 )
-from .kinds import Family, family_of
 from .registry import model_for, remember
 from .settings import LoadValidation, ModelConfig
 from .shapes import ANY, Shape, shape_of
