@@ -38,7 +38,7 @@ def kind_filter(spec: ModelSpec) -> dict[str, Any]:
     """Return the filter that leaves out documents of other classes in the same collection; nothing undoes it."""
     if spec.family is None or not spec.kinds:
         return {}
-    stored = spec.fields[spec.family.field].stored
+    stored = spec.fields[spec.family.discriminator].stored
     return {stored: spec.kinds[0] if len(spec.kinds) == 1 else {"$in": list(spec.kinds)}}
 
 

@@ -207,4 +207,4 @@ def _leave_out(hidden: list[Document], keys: tuple[tuple[str, Any], ...], option
 
 def _made_name(spec: ModelSpec, keys: tuple[tuple[str, Any], ...], is_of_kind: bool) -> str:
     name = "_".join(f"{field}_{kind}" for field, kind in keys)
-    return f"{name}_{spec.model.__mongo_kind__}" if is_of_kind else name
+    return f"{name}_{spec.kind}" if is_of_kind else name

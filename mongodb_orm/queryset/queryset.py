@@ -230,7 +230,7 @@ class QuerySet(Reading[M, R], Generic[M, R]):
 
     def _partially(self, names: set[str]) -> QuerySet[M, M]:
         spec = spec_of(self.model)
-        wanted = frozenset(names) | {spec.id_field} | ({spec.family.field} if spec.family else set())
+        wanted = frozenset(names) | {spec.id_field} | ({spec.family.discriminator} if spec.family else set())
         if wanted == spec.fields.keys():
             return self._returning(Objects(self.model))
         return self._returning(PartialObjects(self.model, wanted))

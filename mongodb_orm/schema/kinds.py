@@ -19,12 +19,12 @@ class Family:
 
     Attributes:
         root: The class on top, which sees every document.
-        field: The name of the field that holds the kind.
+        discriminator: The name of the field that holds the kind.
         members: The concrete classes by their kind.
     """
 
     root: type
-    field: str
+    discriminator: str
     members: dict[str, type] = field(default_factory=dict)
 
     def below(self, model: type) -> Mapping[str, type]:
@@ -58,22 +58,22 @@ def join_family(cls: Any, settings: ModelConfig) -> bool:
             model=cls.__name__,
             setting="id_field",
         )
-    kind = _kind_of(cls, family.field)
+    kind = _kind_of(cls, family.discriminator)
     rival = family.members.get(kind)
     if rival is not None and _address(rival) != _address(cls):  # the same address is a module that is run again
         raise ConfigurationError(
             f"{cls.__name__} and {rival.__name__} are both of kind {kind!r}.",
-            hint=f"Give one of them another default: {family.field}: str = ...",
+            hint=f"Give one of them another default: {family.discriminator}: str = ...",
             model=cls.__name__,
         )
     family.members[kind] = cls
-    cls.__mongo_kind__, cls.__mongo_kind_field__ = kind, family.field
+    cls.__mongo_kind__, cls.__mongo_kind_field__ = kind, family.discriminator
     for member in {family.root, *family.members.values()}:  # what was built without the new kind
         member.__mongo_spec__ = member.__mongo_codec__ = None  # type: ignore[attr-defined]
     fields: dict[str, FieldInfo] = cls.__pydantic_fields__
-    info = copy(fields[family.field]) if family.field in fields else FieldInfo(annotation=str)
+    info = copy(fields[family.discriminator]) if family.discriminator in fields else FieldInfo(annotation=str)
     info.annotation, info.default, info.default_factory = Literal[kind], kind, None  # type: ignore[assignment]
-    fields[family.field] = info
+    fields[family.discriminator] = info
     return True
 
 

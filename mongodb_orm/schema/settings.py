@@ -71,7 +71,8 @@ def settings_of(model: type) -> ModelConfig:
         ConfigurationError: When a name or value makes no sense.
     """
     values: dict[str, Any] = {}
-    shared = declaring = None  # the collection of a family, and the class that declares its discriminator
+    shared: str | None = None  # the collection of a family
+    declaring: type | None = None  # the class that declares its discriminator
     inherited = {base.__dict__["Meta"] for base in model.__mro__[1:] if "Meta" in base.__dict__}
     for base in reversed(model.__mro__):
         meta = base.__dict__.get("Meta", object)
@@ -87,7 +88,7 @@ def settings_of(model: type) -> ModelConfig:
         if declaring is None and "discriminator" in values:
             declaring = base
         if shared is None and declaring is not None and issubclass(base, declaring) and not own.get("abstract"):
-            shared = own.get("collection_name") or collection_name(base.__name__)
+            shared = str(own.get("collection_name") or collection_name(base.__name__))
     values["collection_name"] = shared or values.get("collection_name") or collection_name(model.__name__)
     return ModelConfig(**values)
 
