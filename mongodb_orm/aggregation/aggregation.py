@@ -15,6 +15,7 @@ from ..executor import run, stream
 from ..explaining import Explanation, explanation_of
 from ..expressions import Checked
 from ..schema import MappedModel, ModelSpec, spec_of
+from .databases import refuse_apart
 from .options import DEFAULTS, AggregationOptions, options_from
 from .rows import Reader, row_reader
 
@@ -160,6 +161,8 @@ class Aggregation(Generic[R]):
 
     def _reading(self, batch_size: int = 0, *, length: int | None = None) -> tuple[Aggregate, Reader]:
         command, compiled = self._prepared(batch_size)
+        if self.settings.database is None:
+            refuse_apart(self.model, compiled.joined)
         if length is not None and not compiled.writes:
             command = replace(command, pipeline=[*command.pipeline, {"$limit": length}])
         return command, row_reader(

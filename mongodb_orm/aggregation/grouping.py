@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from ..compiler.inference import shape_of_expression
-from ..compiler.names import Scope
 from ..exceptions import InvalidValueError
 from ..expressions import Accumulator, Condition, Expression, FieldPath, value_of
 from .shaping import Shaping
@@ -226,7 +225,7 @@ class Grouping(Shaping):
         if isinstance(by, FieldPath | str):
             value = value_of(by)
             text = (value if isinstance(value, str) else str(value)).lstrip("$")
-            is_field = self._scope().is_own(text)
+            is_field = self.scope().is_own(text)
             return name or (text if is_field else text.replace("__", ".").rpartition(".")[2]), value
         if not isinstance(by, Mapping | Expression | Condition):
             raise InvalidValueError(f"{by!r} is no field and no expression.", model=self.model.__name__, value=by)
@@ -234,12 +233,9 @@ class Grouping(Shaping):
 
     def _present(self, value: Any) -> Any:
         """Return a part of a compound key so that null and missing fall together, as they do for a single key."""
-        shape = shape_of_expression(self._scope(), value)
+        shape = shape_of_expression(replace(self.scope(), is_strict=False), value)
         is_sure = shape is not None and shape.kind == "scalar" and not shape.optional
         return value if is_sure else {"$ifNull": [value, None]}
-
-    def _scope(self) -> Scope:
-        return Scope(self.shape(), name=self.model.__name__)
 
     def _branch(self, branch: Any) -> Any:
         if isinstance(branch, Shaping):

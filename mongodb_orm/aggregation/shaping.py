@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from ..compiler.pipelines import CompiledPipeline, compile_pipeline
+from ..compiler.names import Scope
+from ..compiler.pipelines import compile_pipeline
 from ..exceptions import InvalidValueError
 from ..expressions import Checked, FieldPath, join, path_text, point_from, value_of
 from ..schema import Shape, spec_of
@@ -16,7 +17,15 @@ from .aggregation import Aggregation
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Shaping(Aggregation[Document]):
-    """The part of a builder that selects, orders and reshapes."""
+    """The part of a builder that selects, orders and reshapes.
+
+    Attributes:
+        here: What names mean after the stages so far; None before the first.
+        is_written: Whether the last stage writes, so that none can follow.
+    """
+
+    here: Scope | None = field(default=None, compare=False)
+    is_written: bool = False
 
     def match(self, *conditions: Any, **lookups: Any) -> Self:
         """Keep the documents that fulfil all conditions, which are written as in `filter`.
@@ -144,12 +153,11 @@ class Shaping(Aggregation[Document]):
         Example:
             >>> User.pipeline().match(age__gte=18).stage({"$sample": {"size": 5}}).sort("name")
         """
-        return self._proved(replace(self, pipeline=(*self.pipeline, *stages)))
+        return self._followed_by(stages)
 
     def then(self, *stages: Mapping[str, Any], is_scoped: bool | None = None, label: str = "") -> Self:
         """Return the builder with more stages in which every name is proved."""
-        checked = tuple(Checked(stage, is_scoped, label) for stage in stages)
-        return self._proved(replace(self, pipeline=(*self.pipeline, *checked)))
+        return self._followed_by([Checked(stage, is_scoped, label) for stage in stages])
 
     def number(self, option: str, count: Any, *, least: int) -> int:
         """Return a count that a caller gave, proved.
@@ -186,24 +194,29 @@ class Shaping(Aggregation[Document]):
 
     def shape(self) -> Shape | None:
         """Return what is known of the documents at this point."""
-        return self._compiled_names().shape
+        return self.scope().root
+
+    def scope(self) -> Scope:
+        """Return what names mean at this point."""
+        spec = spec_of(self.model)
+        return self.here or Scope(spec.documents, name=spec.name)
 
     def __repr__(self) -> str:
         return self.mql()
 
-    def _proved(self, builder: Self) -> Self:
-        builder._compiled_names()
-        return builder
-
-    def _compiled_names(self) -> CompiledPipeline:
-        return compile_pipeline(
+    def _followed_by(self, stages: Sequence[Mapping[str, Any] | Checked]) -> Self:
+        if self.is_written:
+            raise InvalidValueError("What writes is the last stage of a pipeline.", model=self.model.__name__)
+        proved = compile_pipeline(
             spec_of(self.model),
-            self.pipeline,
+            stages,
             allow_javascript=self.settings.allow_javascript,
             allow_writes=self.settings.allow_writes,
             is_raw=self.settings.is_raw,
             is_check=True,
+            start=self.scope(),
         )
+        return replace(self, pipeline=(*self.pipeline, *stages), here=proved.scope, is_written=proved.writes)
 
     @property
     def _id_name(self) -> str:
@@ -212,11 +225,11 @@ class Shaping(Aggregation[Document]):
 
 def _named(fields: tuple[Any, ...], flag: int) -> dict[str, Any]:
     body: dict[str, Any] = {}
-    for field in fields:
-        if isinstance(field, Mapping):
-            body.update({str(name): value for name, value in field.items()})
+    for given in fields:
+        if isinstance(given, Mapping):
+            body.update({str(name): value for name, value in given.items()})
         else:
-            body[path_text(field)] = flag
+            body[path_text(given)] = flag
     return body
 
 

@@ -28,6 +28,8 @@ def _foreign(context: StageContext, scope: Scope, collection: Any) -> _Foreign:
     model = model_of(collection)
     if model is None:
         return _Foreign(collection, Scope(None, scope.variables, str(collection)), {})
+    if model is collection:
+        context.joined.add(model)
     spec = spec_of(model)
     root = None if context.is_raw else spec.documents
     hides = context.is_scoped and not context.is_check
@@ -158,7 +160,7 @@ def out(context: StageContext, scope: Scope, body: Any) -> Result:
 
 def _target(context: StageContext, scope: Scope, target: Any) -> _Foreign:
     name = target.get("coll") if isinstance(target, Mapping) else target
-    foreign = _foreign(replace(context, is_scoped=False), scope, name)
+    foreign = _foreign(replace(context, is_scoped=False, joined=set()), scope, name)
     if isinstance(target, Mapping):
         return foreign._replace(collection={**target, "coll": foreign.collection})
     return foreign

@@ -25,13 +25,20 @@ class CompiledPipeline:
 
     Attributes:
         stages: What is sent.
-        shape: The shape of the results, None when nothing is known of them.
+        scope: What names mean for the results.
         writes: Whether the results are written to a collection instead of returned.
+        joined: The models that were named as classes, which must lie in the same database.
     """
 
     stages: list[dict[str, Any]]
-    shape: Shape | None
+    scope: Scope
     writes: bool = False
+    joined: frozenset[type] = frozenset()
+
+    @property
+    def shape(self) -> Shape | None:
+        """The shape of the results, None when nothing is known of them."""
+        return self.scope.root
 
 
 def compile_pipeline(
@@ -43,6 +50,7 @@ def compile_pipeline(
     is_scoped: bool = False,
     is_raw: bool = False,
     is_check: bool = False,
+    start: Scope | None = None,
 ) -> CompiledPipeline:
     """Translate a pipeline on a model's collection; the original is not changed.
 
@@ -54,13 +62,15 @@ def compile_pipeline(
         is_scoped: Whether registered models that are joined are seen through their scopes.
         is_raw: Whether names are left as they are.
         is_check: Whether only names are proved, and what scopes hide is left out.
+        start: What names mean where the pipeline begins; the model's documents unless given.
 
     Raises:
         InvalidValueError: When it is no pipeline.
         UnsafeQueryError: When it runs JavaScript that nobody asked for, or writes where nobody allowed it.
     """
     compiler = _PipelineCompiler(spec.name, spec.collection, allow_javascript, is_scoped, is_raw, is_check)
-    stages, scope = compiler.run(UNKNOWN if is_raw else Scope(spec.documents, name=spec.name), pipeline)
+    begin = UNKNOWN if is_raw else start or Scope(spec.documents, name=spec.name)
+    stages, scope = compiler.run(begin, pipeline)
     if not allow_javascript:
         _refuse_javascript_anywhere(stages, spec.name)
     written = [stage for stage in stages if stage.keys() & set(_WRITES)]
@@ -74,7 +84,7 @@ def compile_pipeline(
         )
     if written and written != stages[-1:]:
         raise InvalidValueError(f"{next(iter(written[0]))} is the last stage of a pipeline.", model=spec.name)
-    return CompiledPipeline(stages, scope.root, bool(written))
+    return CompiledPipeline(stages, scope, bool(written), frozenset(compiler.joined))
 
 
 class _PipelineCompiler(StageContext):

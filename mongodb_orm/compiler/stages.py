@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..exceptions import NotSupportedError, QueryError
@@ -42,6 +42,7 @@ class StageContext:
         is_scoped: Whether joined models are seen through their scopes.
         is_raw: Whether names are left as they are.
         is_check: Whether only names are proved, so that no scope is asked what it hides today.
+        joined: The models that were named as classes where a collection is read.
     """
 
     model: str
@@ -50,6 +51,7 @@ class StageContext:
     is_scoped: bool = False
     is_raw: bool = False
     is_check: bool = False
+    joined: set[type] = field(default_factory=set)
 
     def run(self, scope: Scope, pipeline: Sequence[Mapping[str, Any] | Checked]) -> tuple[list[dict[str, Any]], Scope]:
         """Compile a pipeline that begins in a scope."""

@@ -4,9 +4,10 @@ from .config import DatabaseConfig, redact_uri
 from .embedded import EmbeddedServer, start_embedded, stop_embedded
 from .health import health_check, health_report
 from .lifecycle import close_all_connections
-from .registry import Connection, ConnectionManager, close_driver, connections
+from .registry import Binding, Connection, ConnectionManager, close_driver, connections
 
 __all__ = [
+    "Binding",
     "Connection",
     "ConnectionManager",
     "DatabaseConfig",

@@ -13,7 +13,7 @@ from mongodb_orm.compiler.stages import STAGES
 from mongodb_orm.expressions import accumulators
 
 PAGE = (Path(__file__).parents[2] / "docs" / "aggregation.md").read_text(encoding="utf-8")
-INTERNAL = {"then", "number", "shape", "refuse_names", "command", "to_list"}
+INTERNAL = {"then", "number", "shape", "scope", "refuse_names", "command", "to_list"}
 
 STAGES_OF_MONGODB_6 = """
     $addFields $bucket $bucketAuto $changeStream $collStats $count $currentOp $densify $documents $facet $fill $geoNear

@@ -46,6 +46,7 @@ from mongodb_orm import (
     min_n,
     push,
     rank,
+    register_models,
     shift,
     std_dev,
     std_dev_sample,
@@ -490,6 +491,18 @@ async def test_conditions_count_the_documents_that_filters_find(members: None) -
     for lookup in ("name__startswith", "tags__size", "age__mod", "tags"):
         with pytest.raises(UnknownLookupError):
             Member.pipeline().group(n=count(Q(**{lookup: "a"})))
+
+
+class Faraway(BaseModel):
+    member_id: int
+
+
+async def test_joins_stay_within_a_database(members: None, config: Any) -> None:
+    await register_models(Faraway, db_config=config.model_copy(update={"database_name": f"{config.database_name}_far"}))
+    with pytest.raises(QueryError, match="one database"):
+        await Member.pipeline().lookup(Faraway, local="id", foreign="member_id", as_="x")
+    with pytest.raises(QueryError, match="one database"):
+        await Member.aggregate([{"$unionWith": Faraway}])
 
 
 class Branch(BaseModel):

@@ -68,7 +68,7 @@ def as_function(page: Path) -> str:
     for source in BLOCK.findall(page.read_text(encoding="utf-8")):
         for node in compile(source, str(page), "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT).body:
             text = "\n".join(source.splitlines()[_first_line(node) - 1 : node.end_lineno])
-            is_declared = isinstance(
+            is_declared = "= TypeVar(" in text or isinstance(
                 node, ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
             )
             (top if is_declared or not _awaits(node) and not body else body).append(text)
