@@ -455,15 +455,14 @@ class Schemaless(BaseModel):
 
 
 @pytest.mark.parametrize(
-    "name", ["$where", "$or", "$expr", "$comment", "$where__ne", "x\0", "", "settings__$where", "settings__$or__a"]
+    "name", ["$where", "$or", "$expr", "$comment", "$where__ne", "x\0", "", "settings.$where", "settings.$or.a"]
 )
 def test_names_that_are_kept_as_they_come_are_never_operators(name: str) -> None:
     for build in (
-        lambda: Schemaless.filter(**{name: "1"}).filter_document(),
-        lambda: Schemaless.filter(extra__elem_match={name: "1"}).filter_document(),
-        lambda: Schemaless.filter(Schemaless.f[name] == "1").filter_document(),
+        lambda: Schemaless.filter(**{name.replace(".", "__"): "1"}).filter_document(),
+        lambda: Schemaless.filter(extra__elem_match={name.replace(".", "__"): "1"}).filter_document(),
         lambda: Schemaless.all().order_by(name).find_command(),
         lambda: Schemaless.all().values(name),
     ):
-        with pytest.raises((UnknownFieldError, UnknownLookupError)):
+        with pytest.raises(QueryError):
             build()
