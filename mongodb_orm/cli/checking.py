@@ -74,11 +74,11 @@ async def misfits(model: type[MappedModel], *, unknown: bool) -> AsyncIterator[t
         for raw in split(chunk):
             number += 1
             try:
-                codec.load(raw)
+                loaded = codec.load(raw)
             except CorruptDocumentError as error:
                 yield number, Misfit(spec.name, error.id, _problems(error))
             else:
-                surplus = _surplus(spec, raw) if unknown else []
+                surplus = _surplus(spec_of(type(loaded)), raw) if unknown else []
                 if surplus:
                     yield number, Misfit(spec.name, decode(raw).get("_id"), surplus)
         yield number, None

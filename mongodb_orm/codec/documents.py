@@ -21,7 +21,8 @@ from ..hooks import Load, call_hooks, hooks_of, is_skipped
 from ..schema import MappedModel, set_snapshot, spec_of
 from ..schema.normalizing import trim_nested_datetimes
 from ..types import Document
-from .schemas import load_validator, patient_load_validator, storage_serializer
+from .kinds import loader, patient_loader
+from .schemas import storage_serializer
 from .values import CODEC_OPTIONS, DRIVER_OPTIONS, PLAIN_OPTIONS, register_encoder
 
 M = TypeVar("M", bound=MappedModel)
@@ -83,10 +84,9 @@ class DocumentCodec(Generic[M]):
 
     def __init__(self, model: type[M], only: frozenset[str] | None = None) -> None:
         self._spec = spec_of(model)
-        validator, is_plain = load_validator(model, only)
         self._model = model
         self._only = only
-        self._validate = validator.validate_python
+        self._validate, is_plain = loader(model, only)
         self._options = PLAIN_OPTIONS if is_plain else CODEC_OPTIONS
         self._serialize: Any = storage_serializer(model).to_python if only is None else codec_of(model)._serialize
         self._partial: dict[frozenset[str], DocumentCodec[M]] = {}
@@ -160,9 +160,7 @@ class DocumentCodec(Generic[M]):
     def _load_patiently(self, raw: bytes) -> M:
         """Load a document that the fast way refused, through everything that BSON knows of its values."""
         try:
-            document: M = patient_load_validator(self._model, self._only).validate_python(
-                bson.decode(raw, CODEC_OPTIONS)
-            )
+            document: M = patient_loader(self._model, self._only)(bson.decode(raw, CODEC_OPTIONS))
         except (ValidationError, BSONError) as error:
             raise self._corrupt(raw, error) from error
         return document

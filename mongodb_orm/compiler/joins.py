@@ -11,7 +11,7 @@ from .filters import merge as merged_filters
 from .inference import shape_of_expression
 from .names import Scope
 from .records import array_of, new_record, together, with_member
-from .scopes import hidden_filter, put_first
+from .scopes import hidden_filter, kind_filter, put_first
 from .stages import UNKNOWN, Handler, Result, StageContext, rename_names
 
 
@@ -34,7 +34,8 @@ def _foreign(context: StageContext, scope: Scope, collection: Any) -> _Foreign:
     root = None if context.is_raw else spec.documents
     hides = context.is_scoped and not context.is_check
     inside = Scope(root, scope.variables, spec.name, scope.is_strict)
-    return _Foreign(spec.collection, inside, hidden_filter(spec, "active") if hides else {})
+    kinds = {} if context.is_check else kind_filter(spec)
+    return _Foreign(spec.collection, inside, hidden_filter(spec, "active") if hides else kinds)
 
 
 def model_of(collection: Any) -> type[MappedModel] | None:

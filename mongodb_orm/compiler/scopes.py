@@ -34,6 +34,14 @@ def scope_filter(spec: ModelSpec, visibility: Visibility) -> dict[str, Any]:
     return {flag: True} if visibility == "deleted" else {flag: {"$in": [False, None]}}
 
 
+def kind_filter(spec: ModelSpec) -> dict[str, Any]:
+    """Return the filter that leaves out documents of other classes in the same collection; nothing undoes it."""
+    if spec.family is None or not spec.kinds:
+        return {}
+    stored = spec.fields[spec.family.discriminator].stored
+    return {stored: spec.kinds[0] if len(spec.kinds) == 1 else {"$in": list(spec.kinds)}}
+
+
 def default_scope_filter(spec: ModelSpec) -> dict[str, Any]:
     """Return the filter that `Meta.default_scope` declares; a scope that is a function is asked each time."""
     declared = spec.settings.default_scope
@@ -43,9 +51,9 @@ def default_scope_filter(spec: ModelSpec) -> dict[str, Any]:
 
 
 def hidden_filter(spec: ModelSpec, visibility: Visibility, *, is_scoped: bool = True) -> dict[str, Any]:
-    """Return what every read adds: the default scope and the deletion policy."""
+    """Return what every read adds: the kind, the default scope and the deletion policy."""
     scope = default_scope_filter(spec) if is_scoped else {}
-    return merge([scope, scope_filter(spec, visibility)])
+    return merge([kind_filter(spec), scope, scope_filter(spec, visibility)])
 
 
 def visible(
@@ -56,7 +64,7 @@ def visible(
     if visibility == "active" and names_deletion(spec, compiled.names):
         deletion = {}
     scope = default_scope_filter(spec) if is_scoped else {}
-    parts = [part for part in (compiled.filter, scope, deletion) if part]
+    parts = [part for part in (compiled.filter, kind_filter(spec), scope, deletion) if part]
     return merge(parts) if len(parts) > 1 else (parts[0] if parts else {})
 
 
@@ -74,7 +82,7 @@ def visible_pipeline(
     """Put what may be seen in front of a compiled pipeline."""
     first: Mapping[str, Any] = stages[0] if stages else {}
     if visibility == "active" and names_deletion(spec, frozenset(first.get("$match", ()))):
-        hidden = default_scope_filter(spec) if is_scoped else {}
+        hidden = merge([kind_filter(spec), default_scope_filter(spec) if is_scoped else {}])
     else:
         hidden = hidden_filter(spec, visibility, is_scoped=is_scoped)
     return put_first(hidden, stages) if hidden else stages

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from ..drivers import Driver, driver_class
 from ..drivers.recording import RecordingDriver
 from ..exceptions import ConfigurationError, ModelNotInitializedError, MongoDBORMError
-from ..schema import MappedModel, spec_of
+from ..schema import MappedModel, family_of, spec_of
 from .config import DatabaseConfig
 from .embedded import embedded_uri
 
@@ -78,7 +78,7 @@ class ConnectionManager:
         client: Any = None,
         database_name: str | None = None,
     ) -> None:
-        """Remember where a model lives; its subclasses are not affected.
+        """Remember where a model lives; subclasses with a collection of their own are not affected.
 
         Raises:
             ConfigurationError: When `client` is no client.
@@ -124,9 +124,7 @@ class ConnectionManager:
             ModelNotInitializedError: When it was not.
         """
         binding = self._bindings.get(model)
-        if binding is None:
-            raise ModelNotInitializedError(model.__name__)
-        return binding
+        return self._family_binding(model) if binding is None else binding
 
     def configs(self) -> list[DatabaseConfig]:
         """Return the configurations in use, each once."""
@@ -141,14 +139,14 @@ class ConnectionManager:
         connection = self.open_connection_of(model)
         if connection is not None:
             return connection
-        binding = self._bindings[model]
+        binding = self.binding_of(model)
         return Connection(await self.driver_for(binding.config), binding.database)
 
     def open_connection_of(self, model: type[MappedModel]) -> Connection | None:
         """Return the connection of a model on the running loop if it is open, without the cost of a coroutine."""
         binding = self._bindings.get(model)
         if binding is None:
-            raise ModelNotInitializedError(model.__name__)
+            binding = self._family_binding(model)
         if binding.handed_over is not None:
             return Connection(binding.handed_over, binding.database)
         opened = self._open.get((binding.config, id(asyncio.get_running_loop()), os.getpid()))
@@ -175,6 +173,14 @@ class ConnectionManager:
         with self._lock:
             keys = [key for key, opened in self._open.items() if loop is None or opened.loop is loop]
             return [self._open.pop(key) for key in keys]
+
+    def _family_binding(self, model: type[MappedModel]) -> Binding:
+        """Return the binding of the nearest parent in the same collection: an object that it read can be saved."""
+        family = family_of(model)
+        for parent in model.__mro__[1:] if family is not None else ():
+            if parent in self._bindings and family_of(parent) is family:
+                return self._bindings[parent]
+        raise ModelNotInitializedError(model.__name__)
 
     async def _opened(self, config: DatabaseConfig) -> Driver:
         if config.backend == "memory":

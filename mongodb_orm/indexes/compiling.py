@@ -9,9 +9,9 @@ from ..codec import decode, encode
 from ..compiler.filters import merge, rename_filter
 from ..compiler.keywords import root_shape
 from ..compiler.names import Scope
-from ..compiler.scopes import names_deletion, scope_filter
+from ..compiler.scopes import kind_filter, names_deletion, scope_filter
 from ..exceptions import ConfigurationError, InvalidValueError
-from ..schema import IndexSpec, ModelSpec, Shape, fields_of, resolve, step
+from ..schema import IndexSpec, ModelSpec, Shape, fields_of, resolve, spec_of, step
 from ..types import Document
 
 _OPTIONS = {
@@ -72,8 +72,9 @@ def compile_index(spec: ModelSpec, index: IndexSpec) -> CompiledIndex:
     for name, translate in _TRANSLATED.items():
         if name in options:
             options[name] = translate(spec, options[name])
-    _leave_out_deleted(spec, index, keys, options)
-    options["name"] = options.get("name") or index.name or "_".join(f"{field}_{kind}" for field, kind in keys)
+    hidden = [_deleted_ones(spec, index, options), _other_kinds(spec, index, options)]
+    _leave_out(hidden, keys, options)
+    options["name"] = options.get("name") or index.name or _made_name(spec, keys, bool(hidden[1]))
     compiled = decode(encode(options, model=spec.name))  # what the server will give back
     return CompiledIndex(keys, compiled, index.name is not None)
 
@@ -164,26 +165,46 @@ _TRANSLATED: dict[str, Callable[[ModelSpec, Any], Any]] = {
 }
 
 
-def _leave_out_deleted(spec: ModelSpec, index: IndexSpec, keys: tuple[tuple[str, Any], ...], options: Document) -> None:
-    """Restrict an index to the documents that reads see.
-
-    The restriction is the very filter of reads, so that the planner finds that the index serves them.
-    """
-    partial = options.get("partialFilterExpression", {})
+def _deleted_ones(spec: ModelSpec, index: IndexSpec, options: Document) -> Document:
+    """Return the filter that leaves deleted documents out of an index, empty when they stay in."""
     if index.ignore_deleted is None:
         wanted = bool(options.get("unique")) and spec.deletion is not None
-        if not wanted or names_deletion(spec, frozenset(partial)):
-            return
+        if not wanted or names_deletion(spec, frozenset(options.get("partialFilterExpression", {}))):
+            return {}
     elif not index.ignore_deleted:
-        return
+        return {}
     elif spec.deletion is None:
         raise ConfigurationError(
             f"An index of {spec.name} cannot ignore deleted documents: the model does not delete softly.",
             hint="Derive it from SoftDeleteMixin too.",
             model=spec.name,
         )
-    parts = [partial, scope_filter(spec, "active")]
+    return scope_filter(spec, "active")
+
+
+def _other_kinds(spec: ModelSpec, index: IndexSpec, options: Document) -> Document:
+    """Return the filter that leaves other classes out of a unique index: they lack its field, and null comes once."""
+    if spec.family is None or not options.get("unique"):
+        return {}
+    lineage = [each for each in reversed(spec.model.__mro__) if each in spec.family.members.values()]
+    declaring = next((each for each in lineage if index in spec_of(each).indexes), spec.model)
+    return kind_filter(spec_of(declaring))
+
+
+def _leave_out(hidden: list[Document], keys: tuple[tuple[str, Any], ...], options: Document) -> None:
+    """Restrict an index to the documents that reads see.
+
+    The restriction is the very filter of reads, so that the planner finds that the index serves them.
+    """
+    if not any(hidden):
+        return
+    parts = [options.get("partialFilterExpression", {}), *hidden]
     if options.pop("sparse", False):  # MongoDB does not take both, and can say the same in the filter
         present: list[Document] = [{field: {"$exists": True}} for field, _ in keys]
         parts.insert(1, present[0] if len(present) == 1 else {"$or": present})
     options["partialFilterExpression"] = merge(parts)
+
+
+def _made_name(spec: ModelSpec, keys: tuple[tuple[str, Any], ...], is_of_kind: bool) -> str:
+    name = "_".join(f"{field}_{kind}" for field, kind in keys)
+    return f"{name}_{spec.kind}" if is_of_kind else name

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..exceptions import ConfigurationError
-from ..schema import ModelSpec
+from ..schema import ModelSpec, spec_of
 from ..types import Document
 from .comparing import are_rivals, differences
 from .compiling import CompiledIndex, compile_index, compiled_from, model_path
@@ -139,13 +139,14 @@ def plan_indexes(spec: ModelSpec, existing: Sequence[Document]) -> IndexPlan:
 
 
 def declared_indexes(spec: ModelSpec) -> list[CompiledIndex]:
-    """Return what a model declares, each index once.
+    """Return what a model, and any other class of its collection, declares; each index once.
 
     Raises:
         ConfigurationError: When two declarations cannot both be built.
     """
     result: list[CompiledIndex] = []
-    for wanted in (compile_index(spec, index) for index in spec.indexes):
+    members = [spec_of(member) for member in spec.family.members.values()] if spec.family else [spec]
+    for wanted in (compile_index(member, index) for member in members for index in member.indexes):
         rival = next((index for index in result if are_rivals(wanted, index)), None)
         if rival is None:
             result.append(wanted)

@@ -10,8 +10,9 @@ import pydantic
 from typing_extensions import Unpack
 
 from ..aggregation import AggregateOptions, Aggregation, Pipeline
-from ..commands import Distinct, EstimatedCount
+from ..commands import Count, Distinct, EstimatedCount
 from ..compiler.projections import field_path
+from ..compiler.scopes import kind_filter
 from ..exceptions import InvalidValueError
 from ..executor import run
 from ..expressions import path_text
@@ -108,7 +109,13 @@ class QuerySet(Reading[M, R], Generic[M, R]):
         return await figures.count(self)
 
     async def estimated_count(self) -> int:
-        """Return the collection's size from its metadata: fast, and blind to conditions, scopes and soft deletion."""
+        """Return the collection's size from its metadata: fast, and blind to conditions, scopes and soft deletion.
+
+        A class that shares its parent's collection counts its own kind.
+        """
+        kinds = kind_filter(spec_of(self.model))
+        if kinds:
+            return await run(self.model, Count(filter=kinds), database=self.database)
         return await run(self.model, EstimatedCount(), database=self.database)
 
     async def exists(self) -> bool:
@@ -222,8 +229,9 @@ class QuerySet(Reading[M, R], Generic[M, R]):
         return self._returning(values)
 
     def _partially(self, names: set[str]) -> QuerySet[M, M]:
-        wanted = frozenset(names) | {spec_of(self.model).id_field}
-        if wanted == spec_of(self.model).fields.keys():
+        spec = spec_of(self.model)
+        wanted = frozenset(names) | {spec.id_field} | ({spec.family.discriminator} if spec.family else set())
+        if wanted == spec.fields.keys():
             return self._returning(Objects(self.model))
         return self._returning(PartialObjects(self.model, wanted))
 

@@ -47,7 +47,7 @@ class Objects:
     @property
     def result_type(self) -> Any:
         """The type of one result."""
-        return self.model
+        return _one_of(self.model)
 
     def reader(self) -> Reader:
         """Return the model's own loader."""
@@ -70,7 +70,7 @@ class PartialObjects:
     @property
     def result_type(self) -> Any:
         """The type of one result."""
-        return self.model
+        return _one_of(self.model)
 
     def reader(self) -> Reader:
         """Return the loader for these fields."""
@@ -184,6 +184,14 @@ class Summaries:
                 ) from error
 
         return lambda chunk: [build(row) for row in decode_all(chunk)]
+
+
+def _one_of(model: type[MappedModel]) -> Any:
+    """Return the type of objects of a model: in JSON, those of a subclass keep the fields of their own."""
+    family = spec_of(model).family
+    is_alone = family is None or len(family.below(model)) < 2
+    whole: Any = pydantic.SerializeAsAny
+    return model if is_alone else whole[model]
 
 
 def projected(model: type[MappedModel], projection: Any) -> Results:

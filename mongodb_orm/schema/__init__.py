@@ -2,6 +2,7 @@
 
 from .deletion import SoftDeletion
 from .indexes import Indexed, IndexSpec, index_from, keys_from
+from .kinds import Family, family_of
 from .mapped import (
     MappedModel,
     carry_state,
@@ -22,6 +23,7 @@ from .spec import FieldSpec, ModelSpec, Resolved, fields_of, member_names, resol
 
 __all__ = [
     "ANY",
+    "Family",
     "FieldSpec",
     "IndexSpec",
     "Indexed",
@@ -34,6 +36,7 @@ __all__ = [
     "SoftDeletion",
     "carry_state",
     "database_of",
+    "family_of",
     "fields_of",
     "index_from",
     "is_abstract",

@@ -16,6 +16,7 @@ from ..expressions import FieldAccess
 from ..timestamps import current_datetime
 from ..types import teach_pydantic_object_ids
 from .deletion import SoftDeletion
+from .kinds import Family, join_family
 from .normalizing import with_utc_datetimes
 from .settings import settings_of
 from .spec import ModelSpec
@@ -49,6 +50,9 @@ class MappedModel(pydantic.BaseModel):
     __mongo_spec__: ClassVar[ModelSpec | None] = None
     __mongo_codec__: ClassVar[Any] = None
     __mongo_hooks__: ClassVar[Any] = None
+    __mongo_family__: ClassVar[Family | None] = None
+    __mongo_kind__: ClassVar[str | None] = None
+    __mongo_kind_field__: ClassVar[str] = ""
 
     if TYPE_CHECKING:
         id: Any = None
@@ -81,6 +85,7 @@ class MappedModel(pydantic.BaseModel):
         cls.__mongo_codec__ = None
         cls.__mongo_id_field__ = settings.id_field
         changed = _complete_id_field(cls, settings.id_field)
+        changed = join_family(cls, settings) or changed
         if not settings.strict_mode and cls.model_config.get("extra") != "allow":
             cls.model_config["extra"] = "allow"
             changed = True

@@ -40,6 +40,8 @@ class ModelConfig:
             leaves it out.
         validators: Checks that ask the database: `unique(...)`, `exists(...)`; those of base classes hold too.
         scopes: Conditions by name, or functions that return one, for `scope(name)`.
+        discriminator: The field that names a document's class: the subclasses share this class's collection then, and
+            reading gives objects of the class that a document names.
     """
 
     collection_name: str = ""
@@ -56,6 +58,7 @@ class ModelConfig:
     validators: Sequence[Any] = ()
     default_scope: Any = None
     scopes: Mapping[str, Any] = field(default_factory=dict)
+    discriminator: str = ""
 
 
 _NAMES = tuple(setting.name for setting in fields(ModelConfig))
@@ -68,11 +71,11 @@ def settings_of(model: type) -> ModelConfig:
         ConfigurationError: When a name or value makes no sense.
     """
     values: dict[str, Any] = {}
+    shared: str | None = None  # the collection of a family
+    declaring: type | None = None  # the class that declares its discriminator
     inherited = {base.__dict__["Meta"] for base in model.__mro__[1:] if "Meta" in base.__dict__}
     for base in reversed(model.__mro__):
-        meta = base.__dict__.get("Meta")
-        if meta is None:
-            continue
+        meta = base.__dict__.get("Meta", object)
         own = {
             name: value.__func__ if isinstance(value, staticmethod) else value
             for layer in reversed(meta.__mro__[:-1])
@@ -80,10 +83,32 @@ def settings_of(model: type) -> ModelConfig:
             if not name.startswith("__") and not (name in _OWN_ONLY and layer in inherited - {meta})
         }
         _check(base, own)
+        _check_family(base, own, shared, values)
         values.update(own if base is model else {k: v for k, v in own.items() if k not in _OWN_ONLY})
-    if "collection_name" not in values:
-        values["collection_name"] = collection_name(model.__name__)
+        if declaring is None and "discriminator" in values:
+            declaring = base
+        if shared is None and declaring is not None and issubclass(base, declaring) and not own.get("abstract"):
+            shared = str(own.get("collection_name") or collection_name(base.__name__))
+    values["collection_name"] = shared or values.get("collection_name") or collection_name(model.__name__)
     return ModelConfig(**values)
+
+
+def _check_family(model: type, own: Mapping[str, Any], shared: str | None, values: Mapping[str, Any]) -> None:
+    """Refuse what only the class on top of a family can say.
+
+    Raises:
+        ConfigurationError: When a subclass says something else.
+    """
+    if shared is None:
+        return
+    for name, said in (("collection_name", shared), ("discriminator", values["discriminator"])):
+        if own.get(name, said) != said:
+            raise ConfigurationError(
+                f"{model.__name__}.Meta.{name} is {own[name]!r}, but its parent has a discriminator and says {said!r}.",
+                hint="Classes of one family share the collection; leave it out.",
+                model=model.__name__,
+                setting=name,
+            )
 
 
 def _check(model: type, values: Mapping[str, Any]) -> None:
@@ -104,6 +129,8 @@ def _check(model: type, values: Mapping[str, Any]) -> None:
 
 
 def _problem(name: str, value: Any) -> str:
+    if name == "discriminator" and not (isinstance(value, str) and value.isidentifier() and value[0] != "_"):
+        return "must be a name without an underscore in front"
     if name in ("collection_name", "id_field") and (not isinstance(value, str) or not value):
         return "must be a non-empty string"
     if name == "collection_name" and (value.startswith("system.") or "$" in value or "\0" in value):

@@ -16,6 +16,7 @@ from ..ids import FactoryId, IdStrategy, strategy_for
 from ..tracking import Known
 from .deletion import SoftDeletion
 from .indexes import Indexed, IndexSpec, index_from, joined, marks_of
+from .kinds import Family, family_of
 from .settings import ModelConfig, settings_of
 from .shapes import ANY, Shape, shape_of
 
@@ -49,11 +50,12 @@ def fields_of(model: type[pydantic.BaseModel]) -> Fields:
         if not model.__pydantic_complete__:
             model.model_rebuild()
         id_field = getattr(model, "__mongo_id_field__", None)
+        kind_field = getattr(model, "__mongo_kind_field__", None)  # any kind may be asked for
         found = {
             name: FieldSpec(
                 name,
                 "_id" if name == id_field else stored_name(name, info),
-                shape_of(info.annotation),
+                Shape(str, "scalar") if name == kind_field else shape_of(info.annotation),
                 marks_of(info.annotation, info.metadata),
             )
             for name, info in model.__pydantic_fields__.items()
@@ -96,6 +98,9 @@ class ModelSpec:
         id_strategy: Where ids come from.
         fields: The fields by Python name.
         names: Python names by stored name.
+        family: The classes that share its collection, or None.
+        kind: What it is called in documents of that collection.
+        kinds: The kinds of documents that it sees; empty when it sees all.
         deletion: How deleting marks, or None when it removes.
         keywords: The keyword lookups that were taken apart before.
         paths: The paths that were resolved before.
@@ -122,6 +127,9 @@ class ModelSpec:
             else strategy_for(self.id_shape.annotation, auto=settings.use_auto_id)
         )
         self.deletion = deletion
+        self.family: Family | None = family_of(model)
+        self.kind: str | None = getattr(model, "__mongo_kind__", None)
+        self.kinds = () if self.family is None or self.family.root is model else tuple(self.family.below(model))
         self.accepts_extra = accepts_extra(model)
         self.keywords: dict[str, Any] = {}
         self.paths: dict[tuple[str, ...], Resolved] = {}
@@ -230,23 +238,32 @@ def step(shape: Shape, part: str) -> tuple[str, Shape] | None:
             field = next((f for f in fields_of(shape.model).values() if f.stored == part), None)
         if field is not None:
             return field.stored, field.shape
-        return (part, ANY) if accepts_extra(shape.model) else None
+        return (part, ANY) if accepts_extra(shape.model) and _is_name(part) else None
     if shape.kind == "array" and shape.element is not None:
-        if part.isdigit() or part == "$" or (part.startswith("$[") and part.endswith("]")):
+        if part.isdigit() or _is_position(part):
             return part, shape.element
         return step(shape.element, part)
     if shape.kind == "mapping":
-        return part, shape.element or ANY
+        return (part, shape.element or ANY) if _is_name(part) or _is_position(part) else None
     if shape.kind == "any":
-        return part, ANY
+        return (part, ANY) if _is_name(part) or _is_position(part) else None
     if shape.kind == "record":
         stored = next((member for member in shape.fields.values() if member[0] == part), None)
-        return shape.fields.get(part) or stored or ((part, ANY) if shape.is_open else None)
+        return shape.fields.get(part) or stored or ((part, ANY) if shape.is_open and _is_name(part) else None)
     for member in shape.members:
         found = step(member, part)
         if found is not None:
             return found
     return None
+
+
+def _is_name(part: str) -> bool:
+    """Return whether a part of a path can be a field's name: one that begins with $ would be an operator."""
+    return part != "" and part[0] != "$" and "\0" not in part
+
+
+def _is_position(part: str) -> bool:
+    return part == "$" or (part.startswith("$[") and part.endswith("]"))
 
 
 _KEPT_PATHS = 10_000

@@ -445,3 +445,24 @@ def test_a_soft_delete_needs_its_fields() -> None:
 def test_a_log_level_must_exist() -> None:
     with pytest.raises(ConfigurationError):
         setup_logging("LOUD")
+
+
+class Schemaless(BaseModel):
+    class Meta:
+        strict_mode = False
+
+    settings: dict[str, Any] = {}
+
+
+@pytest.mark.parametrize(
+    "name", ["$where", "$or", "$expr", "$comment", "$where__ne", "x\0", "", "settings.$where", "settings.$or.a"]
+)
+def test_names_that_are_kept_as_they_come_are_never_operators(name: str) -> None:
+    for build in (
+        lambda: Schemaless.filter(**{name.replace(".", "__"): "1"}).filter_document(),
+        lambda: Schemaless.filter(extra__elem_match={name.replace(".", "__"): "1"}).filter_document(),
+        lambda: Schemaless.all().order_by(name).find_command(),
+        lambda: Schemaless.all().values(name),
+    ):
+        with pytest.raises(QueryError):
+            build()
