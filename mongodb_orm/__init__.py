@@ -15,6 +15,9 @@ from .connections import (
     start_embedded,
     stop_embedded,
 )
+from .connections.attempts import run_transaction, transaction, transactional
+from .connections.transactions import causal
+from .connections.units import in_transaction, on_commit, on_rollback
 from .exceptions import (
     BulkDuplicateError,
     BulkError,
@@ -42,6 +45,7 @@ from .exceptions import (
     StaleDocumentError,
     TimeoutError,
     TransactionError,
+    TransientTransactionError,
     UnencodableValueError,
     UnknownFieldError,
     UnknownLookupError,
@@ -224,6 +228,7 @@ __all__ = [
     "TextSearch",
     "TimeoutError",
     "TransactionError",
+    "TransientTransactionError",
     "UnencodableValueError",
     "UnknownFieldError",
     "UnknownLookupError",
@@ -246,6 +251,7 @@ __all__ = [
     "before",
     "bottom",
     "bottom_n",
+    "causal",
     "close_all_connections",
     "comment_with_caller",
     "count",
@@ -264,6 +270,7 @@ __all__ = [
     "first_n",
     "health_check",
     "health_report",
+    "in_transaction",
     "integral",
     "last",
     "last_n",
@@ -276,6 +283,8 @@ __all__ = [
     "min_n",
     "observe",
     "on",
+    "on_commit",
+    "on_rollback",
     "push",
     "rank",
     "register_all_models",
@@ -283,6 +292,7 @@ __all__ = [
     "register_lookup",
     "register_model",
     "register_models",
+    "run_transaction",
     "setup_logging",
     "shift",
     "skip_hooks",
@@ -293,5 +303,7 @@ __all__ = [
     "sum_",
     "top",
     "top_n",
+    "transaction",
+    "transactional",
     "unique",
 ]

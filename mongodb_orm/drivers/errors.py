@@ -24,6 +24,7 @@ from ..exceptions import (
     OperationError,
     QueryError,
     TimeoutError,
+    TransientTransactionError,
     UnencodableValueError,
 )
 from ..types import Target
@@ -145,6 +146,13 @@ def _operation(error: BaseException, target: Target | None) -> MongoDBORMError:
             backends=("a replica set", "embedded://"),
             hint="Transactions need a replica set.",
             code=code,
+        )
+    if "TransientTransactionError" in _labels(error):
+        return TransientTransactionError(
+            f"The transaction was dropped for a passing reason{_of(target)}: {message}.",
+            hint="Do all of it again; run_transaction(), @transactional and transaction.attempts() do so.",
+            code=code,
+            labels=_labels(error),
         )
     if code in (10334, 17280, 17419) or "BSONObjectTooLarge" in message:
         return DocumentTooLargeError("The document is over 16 MiB.", model=target.model if target else None, code=code)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar, TypeVar, cast
 
 import bson
@@ -14,6 +14,8 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, ReadPreference, ReturnDocument
 from pymongo import errors as pymongo_errors
 from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
 
 from ..codec import CODEC_OPTIONS, WIRE_OPTIONS, decode
 from ..commands import (
@@ -36,7 +38,7 @@ from ..commands import (
 )
 from ..exceptions import BulkError
 from ..types import Document, Target, UpdateResult
-from .base import ALL_FEATURES, ServerInfo
+from .base import ALL_FEATURES, ServerInfo, TransactionOptions
 from .errors import DRIVER_ERRORS, translate
 
 R = TypeVar("R")
@@ -125,6 +127,31 @@ class PyMongoDriver:
             if "event loop" not in str(error):
                 raise
             raise translate(error, target) from error
+
+    async def start_session(self, *, causal: bool) -> Any:
+        """Begin a session."""
+        with translated():
+            return self.client.start_session(causal_consistency=causal)
+
+    async def start_transaction(self, session: Any, options: TransactionOptions) -> None:
+        """Begin a transaction in a session."""
+        with translated():
+            await session.start_transaction(**transaction_arguments(options))
+
+    async def commit(self, session: Any) -> None:
+        """Commit a session's transaction."""
+        with translated():
+            await session.commit_transaction()
+
+    async def abort(self, session: Any) -> None:
+        """Abort a session's transaction."""
+        with translated():
+            await session.abort_transaction()
+
+    async def end_session(self, session: Any) -> None:
+        """End a session."""
+        with translated():
+            await session.end_session()
 
     async def ping(self, timeout: float) -> None:
         """Ask for a sign of life; the driver's own deadline ends threads and sockets, not only the wait."""
@@ -367,6 +394,25 @@ class PyMongoDriver:
         ListIndexes: _list_indexes,
         RunCommand: _run_command,
     }
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Translate what the driver raises in the block."""
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        raise translate(error) from error
+
+
+def transaction_arguments(options: TransactionOptions) -> dict[str, Any]:
+    """Return PyMongo's arguments; a transaction always reads from the primary."""
+    return _given(
+        read_concern=ReadConcern(options.read_concern),
+        write_concern=WriteConcern(options.write_concern),
+        read_preference=ReadPreference.PRIMARY,
+        max_commit_time_ms=None if options.max_commit_time is None else int(options.max_commit_time * 1000),
+    )
 
 
 _NO_DEADLINE: AbstractContextManager[Any] = nullcontext()
