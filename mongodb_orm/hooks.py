@@ -292,10 +292,10 @@ def _collect(model: type) -> Hooks:
 
 def _check_kind(model: type, name: str, member: Any, marks: list[tuple[When, type[Event], int]]) -> None:
     for _, event, _ in marks:
-        if event.is_by_query != isinstance(member, classmethod):
+        if isinstance(member, staticmethod) or event.is_by_query != isinstance(member, classmethod):
             raise ConfigurationError(
                 f"{model.__name__}.{name} is a hook for {event.__name__}, so it must "
-                f"{'' if event.is_by_query else 'not '}be a class method.",
+                f"be {'a class method' if event.is_by_query else 'a plain method'}.",
                 hint="A write by query has no object, and every other event has one.",
                 model=model.__name__,
             )

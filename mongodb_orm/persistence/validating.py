@@ -9,13 +9,14 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ..codec import codec_of, decode_all, encode
-from ..commands import Find
+from ..codec import codec_of, decode, decode_all, encode
+from ..commands import Find, FindOne
 from ..compiler.scopes import hidden_filter
 from ..exceptions import UnknownFieldError, relocated
-from ..executor import stream
+from ..executor import run, stream
 from ..hooks import Validate, hooks_of, is_skipped
 from ..schema import FieldSpec, MappedModel, ModelSpec, database_of, spec_of
+from ..types import Document
 from ..validators import Exists, Unique
 from .attending import run_hooks
 
@@ -79,7 +80,7 @@ async def _check_unique(rule: Unique, documents: Sequence[MappedModel], errors: 
     wanted: dict[bytes, list[int]] = {}
     ids: list[Any] = []
     for position, document in enumerate(documents):
-        values = codec_of(model).dump_value(document)
+        values = await _stored_values(document, stored)
         ids.append(values.get("_id"))
         if all(values.get(name) is not None for name in stored):
             wanted.setdefault(_key([values[name] for name in stored]), []).append(position)
@@ -133,6 +134,16 @@ async def _check_exists(rule: Exists, documents: Sequence[MappedModel], errors: 
         if key not in found:
             kind = PydanticCustomError("exists", "There is no such {model}", {"model": target.name})
             errors[position].append(InitErrorDetails(type=kind, loc=place, input=item))
+
+
+async def _stored_values(document: MappedModel, names: Sequence[str]) -> Document:
+    """Return an object as it would be stored; what it did not load is read, so that it is compared as a whole."""
+    values = codec_of(type(document)).dump_value(document)
+    if document.get_deferred_fields() and not values.keys() >= set(names):
+        command = FindOne(filter={"_id": values["_id"]})
+        raw = await run(type(document), command, database=database_of(document))
+        return {**decode(raw), **values} if raw else values
+    return values
 
 
 def _key(values: list[Any]) -> bytes:
