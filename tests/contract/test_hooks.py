@@ -425,3 +425,43 @@ async def test_hooks_on_the_wrong_kind_of_method_and_wrong_settings(register_any
         class Bad(BaseModel):
             class Meta:
                 validators = ["email"]
+
+
+async def test_classes_that_share_a_collection(register_any: Any) -> None:
+    class Media(BaseModel):
+        title: str
+
+        class Meta:
+            discriminator = "kind"
+            validators = [unique("title")]
+
+        @after(Load)
+        def note(self) -> None:
+            log.append(type(self).__name__)
+
+    class Book(Media):
+        isbn: str = ""
+
+        class Meta:
+            validators = [unique("isbn")]
+
+        @before(Save)
+        def clean(self) -> None:
+            self.isbn = self.isbn.replace("-", "")
+
+        @after(Load)
+        def note_book(self) -> None:
+            log.append("book")
+
+    await register_any(Media, Book)
+    made = await Media.bulk_create([Media(title="a"), Book(title="b", isbn="1-2")])
+    assert [document.isbn for document in made if isinstance(document, Book)] == ["12"]
+    await Media.all().order_by("id")
+    assert sorted(log) == ["Book", "Media", "book"]
+    with pytest.raises(ValidationError) as caught:  # titles are unique among all media
+        await Media.bulk_create([Book(title="a", isbn="7"), Media(title="c"), Book(title="c", isbn="12")])
+    assert [(error["type"], error["loc"]) for error in caught.value.errors()] == [
+        ("unique", (0, "title")),
+        ("unique", (2, "title")),
+        ("unique", (2, "isbn")),
+    ]
