@@ -23,3 +23,5 @@ async def mistakes() -> None:
     field(User.f.age).in_(["seventeen"])  # refused
     field(User.f.age).nothing_like_it()  # refused
     await User.countt()  # refused
+    for _ in User.filter():  # refused
+        pass
