@@ -1,5 +1,6 @@
 """An async MongoDB ODM: Pydantic classes that are documents."""
 
+from .actors import actor, current_actor
 from .aggregation import Aggregation, Pipeline
 from .codec import register_encoder
 from .commands import Command
@@ -121,11 +122,12 @@ from .hooks import (
 )
 from .indexes import Advice, IndexChanges, IndexDifference, IndexInfo, IndexManager, IndexPlan
 from .logs import setup_logging
-from .mixins import SoftDeleteMixin
+from .mixins import ActorMixin, HistoryMixin, SoftDeleteMixin
 from .model import BaseModel
 from .monitoring import CommandEvent, add_command_listener, comment_with_caller
 from .persistence.attending import QueryWrite
 from .persistence.notices import Written, observe
+from .persistence.versions import Difference, Version
 from .queryset import Explanation, KeysetPage, Nearby, Page, QuerySet, Ranked, Scored
 from .registration import register_all_models, register_model, register_models
 from .schema import Indexed, IndexSpec, ModelConfig
@@ -138,6 +140,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Accumulator",
+    "ActorMixin",
     "Advice",
     "Aggregation",
     "AnyGeometry",
@@ -159,6 +162,7 @@ __all__ = [
     "Create",
     "DatabaseConfig",
     "Delete",
+    "Difference",
     "DocumentError",
     "DocumentNotFoundError",
     "DocumentTooLargeError",
@@ -172,6 +176,7 @@ __all__ = [
     "From",
     "GeometryCollection",
     "HealthReport",
+    "HistoryMixin",
     "IndexChanges",
     "IndexConflictError",
     "IndexDifference",
@@ -228,9 +233,11 @@ __all__ = [
     "UpdateResult",
     "Validate",
     "ValidationError",
+    "Version",
     "Whole",
     "Written",
     "__version__",
+    "actor",
     "add_command_listener",
     "add_to_set",
     "after",
@@ -244,6 +251,7 @@ __all__ = [
     "count",
     "covariance",
     "create_test_data",
+    "current_actor",
     "current_datetime",
     "dense_rank",
     "derivative",

@@ -54,12 +54,16 @@ async def run(
 
 
 async def stream(
-    model: type[MappedModel], command: Find | Aggregate, *, database: str | None = None
+    model: type[MappedModel],
+    command: Find | Aggregate,
+    *,
+    collection: str | None = None,
+    database: str | None = None,
 ) -> AsyncIterator[bytes]:
     """Yield the results of a read as concatenated BSON, a chunk for each batch."""
     spec = spec_of(model)
     connection = connections.open_connection_of(model) or await connections.connection_for(model)
-    target = Target(database or connection.database, spec.collection, spec.name)
+    target = Target(database or connection.database, collection or spec.collection, spec.name)
     if monitoring.callers.are_noted:
         command = monitoring.with_caller(command)
     start = time.perf_counter()
@@ -68,11 +72,11 @@ async def stream(
     is_noted = False
     try:
         async for chunk in chunks:
-            if not is_noted:
+            if not is_noted and collection is None:
                 is_noted = True
                 _note_read(spec, command, start)
             yield chunk
-        if not is_noted:
+        if not is_noted and collection is None:
             _note_read(spec, command, start)
     except MongoDBORMError as error:
         failure = error

@@ -98,9 +98,10 @@ class Hooks:
     after: dict[type[Event], tuple[Hook, ...]] = field(default_factory=dict)
     validators: tuple[AsyncValidator, ...] = ()
     rules: tuple[Any, ...] = ()
+    keeps_history: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.before or self.after or self.validators or self.rules)
+        return bool(self.before or self.after or self.validators or self.rules or self.keeps_history)
 
 
 _MARK = "__mongodb_orm_hooks__"
@@ -280,7 +281,8 @@ def _collect(model: type) -> Hooks:
         outside += _outside.get(base, [])
         rules += vars(vars(base).get("Meta", object)).get("validators", ())
     kept = tuple(check for check in validated.values() if getattr(model, check.target, None) is not None)
-    hooks = Hooks(validators=kept, rules=tuple(dict.fromkeys(rules)))
+    keeps_history = getattr(model, "__mongo_history__", False)
+    hooks = Hooks(validators=kept, rules=tuple(dict.fromkeys(rules)), keeps_history=keeps_history)
     declared = [hook for name, marked in methods.items() if getattr(model, name, None) is not None for hook in marked]
     for hook in sorted([*declared, *outside], key=lambda hook: hook.order):
         table = hooks.before if hook.when == "before" else hooks.after

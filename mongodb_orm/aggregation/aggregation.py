@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Self, TypeVar, cast
 
 from ..commands import Aggregate, RunCommand
-from ..compiler.pipelines import CompiledPipeline, compile_pipeline
+from ..compiler.pipelines import CompiledPipeline, compile_pipeline, refuse_javascript_anywhere
 from ..compiler.scopes import Visibility, visible_pipeline
 from ..compiler.shell import aggregate_text
 from ..exceptions import InvalidValueError
@@ -177,6 +177,8 @@ class Aggregation(Generic[R]):
     def _prepared(self, batch_size: int = 0) -> tuple[Aggregate, CompiledPipeline]:
         spec = spec_of(self.model)
         settings = self.settings
+        if settings.let and not settings.allow_javascript:
+            refuse_javascript_anywhere(settings.let, spec.name)
         compiled = compile_pipeline(
             spec,
             self.pipeline,

@@ -72,7 +72,7 @@ def compile_pipeline(
     begin = UNKNOWN if is_raw else start or Scope(spec.documents, name=spec.name)
     stages, scope = compiler.run(begin, pipeline)
     if not allow_javascript:
-        _refuse_javascript_anywhere(stages, spec.name)
+        refuse_javascript_anywhere(stages, spec.name)
     written = [stage for stage in stages if stage.keys() & set(_WRITES)]
     if written and not allow_writes:
         (name,) = written[0]
@@ -136,13 +136,17 @@ class _PipelineCompiler(StageContext):
             )
 
 
-def _refuse_javascript_anywhere(value: Any, model: str) -> None:
-    """Refuse JavaScript wherever it stands, also where no handler looks; literals are data."""
+def refuse_javascript_anywhere(value: Any, model: str) -> None:
+    """Refuse JavaScript wherever it stands, also where no handler looks; literals are data.
+
+    Raises:
+        UnsafeQueryError: When there is any.
+    """
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if key != "$literal":
                 refuse_javascript(key, False, model)
-                _refuse_javascript_anywhere(inner, model)
+                refuse_javascript_anywhere(inner, model)
     elif isinstance(value, list | tuple):
         for item in value:
-            _refuse_javascript_anywhere(item, model)
+            refuse_javascript_anywhere(item, model)

@@ -20,6 +20,7 @@ from ..hooks import Delete as DeleteEvent
 from ..hooks import Update as UpdateEvent
 from ..schema import MappedModel, database_of
 from .notices import Kind, Written, observers, tell
+from .recording import record, record_changes, stored_matches
 
 D = TypeVar("D", bound=MappedModel)
 P = ParamSpec("P")
@@ -144,7 +145,12 @@ async def run_by_query(
     kind = kind or ("delete" if is_delete else "update")
     if not is_skipped(event):
         await run_hooks(hooks.before.get(event, ()), QueryWrite(model, kind, filter_, update), model)
+    olds = (
+        await stored_matches(model, filter_, database, getattr(asked, "collation", None)) if hooks.keeps_history else {}
+    )
     answer = await run(model, command, database=database)
+    if hooks.keeps_history:
+        await record_changes(model, kind, olds, getattr(answer, "upserted_id", None), database)
     matched = _matched(answer)
     if matched:
         old, new = _found(command, answer)
@@ -169,11 +175,14 @@ def _matched(answer: Any) -> int:
 
 
 async def _conclude(event: type[Event], written: list[tuple[MappedModel, bytes | None]]) -> None:
-    if observers:
-        for model in dict.fromkeys(type(document) for document, _ in written):
-            own = [pair for pair in written if type(pair[0]) is model]
-            old, new = tuple(before or None for _, before in own), tuple(_raw(document) or None for document, _ in own)
-            await tell(Written(model, _KINDS[event], database_of(own[0][0]), old, new, matched=len(own)))
+    for model in dict.fromkeys(type(document) for document, _ in written):
+        own = [pair for pair in written if type(pair[0]) is model]
+        kind, database = _KINDS[event], database_of(own[0][0])
+        old, new = tuple(before or None for _, before in own), tuple(_raw(document) or None for document, _ in own)
+        if hooks_of(model).keeps_history:
+            await record(model, kind, list(zip(old, new, strict=True)), database=database)
+        if observers:
+            await tell(Written(model, kind, database, old, new, matched=len(own)))
     for trailing in _TRAILING.get(event, (event,)):
         for document, _ in written:
             hooks = hooks_of(type(document)).after.get(trailing)

@@ -139,6 +139,12 @@ def stored_id(document: MappedModel) -> Any:
     return decode(snapshot)["_id"]
 
 
+def has_changed(document: MappedModel) -> bool:
+    """Return whether an object would be written differently from what is stored."""
+    snapshot = snapshot_of(document)
+    return snapshot is None or bool(_changes(document, spec_of(type(document)), snapshot)[0])
+
+
 def missing(document: MappedModel, why: str) -> DocumentNotFoundError:
     """Return the error for an object whose document is not there."""
     spec = spec_of(type(document))

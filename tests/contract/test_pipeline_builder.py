@@ -538,6 +538,12 @@ async def test_options_reach_the_server(members: None) -> None:
     )  # fmt: skip
     assert [row["id"] for row in rows] == [1]
     assert len([row async for row in Member.aggregate([], batch_size=1)]) == 4
+    with pytest.raises(UnsafeQueryError, match="JavaScript"):
+        await Member.aggregate(
+            [], let={"x": {"$function": {"body": "function() { return 1 }", "args": [], "lang": "js"}}}
+        )
+    typed = Member.aggregate([{"$limit": 1}, {"$project": {"x": "$$d", "id": 0}}], let={"d": Decimal("1.5")})
+    assert await typed == [{"x": Decimal("1.5")}]
     assert await Member.pipeline().with_options(let={"x": 5}).project(y="$$x").limit(1) == [{"y": 5}]
 
 

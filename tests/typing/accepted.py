@@ -11,16 +11,21 @@ import pydantic
 from mongodb_orm import (
     Aggregation,
     BaseModel,
+    F,
     KeysetPage,
     Nearby,
     Page,
+    Pipeline,
     Point,
     Q,
     QuerySet,
     Scored,
     SoftDeleteMixin,
+    count,
     expr,
     field,
+    max_,
+    sum_,
 )
 
 
@@ -66,6 +71,27 @@ async def reading() -> None:
         assert_type(user.age, int | None)
     async for batch in User.all().batches(100):
         assert_type(batch, list[User])
+
+
+async def aggregating() -> None:
+    pipeline = (
+        User.pipeline(max_time=5)
+        .match(field(User.f.age) >= 18, Q(username="ann"))
+        .group(by="username", n=count(field(User.f.age) > 20), total=sum_(field(User.f.age) * 2), top=max_("age"))
+        .add_fields(share=F("n") / 3)
+        .sort("-n", field(User.f.age).desc())
+        .limit(5)
+    )
+    assert_type(pipeline, Pipeline)
+    assert_type(await pipeline, list[dict[str, Any]])
+    assert_type(await pipeline.first(), dict[str, Any] | None)
+    assert_type(pipeline.into(Summary), Aggregation[Summary])
+    assert_type(await pipeline.into(Summary), list[Summary])
+    assert_type(await User.aggregate([], into=Summary, allow_disk_use=True), list[Summary])
+    assert_type(await User.filter(age=1).aggregate([], into=User), list[User])
+    assert_type(User.filter(age=1).pipeline(), Pipeline)
+    async for row in pipeline.into(Summary):
+        assert_type(row, Summary)
 
 
 async def writing() -> None:

@@ -25,3 +25,7 @@ async def mistakes() -> None:
     await User.countt()  # refused
     for _ in User.filter():  # refused
         pass
+    User.pipeline().sort(User.f.agee)  # refused
+    User.pipeline().grup(by="age")  # refused
+    User.aggregate([], max_tim=5)  # refused
+    (await User.pipeline().into(User))[0].agee  # refused

@@ -1,0 +1,127 @@
+"""Versions of documents, and who wrote them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from ..actors import current_actor
+from ..compiler.casting import Place, cast
+from ..hooks import Create, QueryUpdate, Update, before
+from ..persistence import saving, versions
+from ..persistence.attending import QueryWrite
+from ..persistence.versions import Difference, Version
+from ..schema import MappedModel, database_of, spec_of
+
+
+class HistoryMixin(MappedModel):
+    """Makes a model keep every version of its documents, in `<collection>_history`.
+
+    Each write adds a version, with when and who (`with actor("ann"):`): writes of objects, in bulk and by query.
+
+    Example:
+        >>> class Contract(BaseModel, HistoryMixin):
+        ...     text: str
+        >>> with actor("ann"):
+        ...     await contract.save()
+        >>> [(version.version, version.by) for version in await contract.history()]
+        [(2, 'ann'), (1, None)]
+    """
+
+    class Meta:
+        """The mixin alone is no collection."""
+
+        abstract = True
+
+    __mongo_history__: ClassVar[bool] = True
+
+    async def history(self, *, skip: int = 0, limit: int = 0) -> list[Version]:
+        """Return the versions of this document, the newest first.
+
+        Args:
+            skip: How many to leave out.
+            limit: How many to take at most; 0 for all.
+
+        Raises:
+            DocumentNotFoundError: When the object was never stored, or removed through this instance.
+        """
+        database = database_of(self)
+        return await versions.versions(type(self), saving.stored_id(self), skip=skip, limit=limit, database=database)
+
+    @classmethod
+    async def history_of(cls, id: Any, *, skip: int = 0, limit: int = 0) -> list[Version]:  # noqa: A002
+        """Return the versions of the document with that id, which may be gone; arguments as in `history`."""
+        spec = spec_of(cls)
+        stored = cast(spec.id_shape, id, Place(spec.name, spec.id_field))
+        return await versions.versions(cls, stored, skip=skip, limit=limit, database=None)
+
+    async def compare_versions(self, old: int, new: int) -> dict[str, Difference]:
+        """Return what differs between two versions, by dotted path.
+
+        Raises:
+            DocumentNotFoundError: When there is no such version.
+
+        Example:
+            >>> await contract.compare_versions(1, 2)
+            {'text': Difference(old='draft', new='final')}
+        """
+        return await versions.compare(self, old, new)
+
+    async def revert(self, version: int) -> Self:
+        """Take over the values of a version and save them, which makes a new version.
+
+        The id, the timestamps and the marks of a soft delete stay as they are.
+
+        Raises:
+            DocumentNotFoundError: When there is no such version, or the document was removed in it.
+            CorruptDocumentError: When the version does not fit today's model.
+            ValidationError: When its values are refused today.
+        """
+        return await versions.revert(self, version)
+
+
+class ActorMixin(MappedModel):
+    """Adds `created_by` and `updated_by`, taken from `with actor(...)`.
+
+    Updates by query set `updated_by` too. Without an actor nothing is set. Annotate the fields anew for actors that
+    are no strings.
+
+    Example:
+        >>> class Invoice(BaseModel, ActorMixin):
+        ...     total: int
+        >>> with actor("ann"):
+        ...     invoice = await Invoice.create(total=5)
+        >>> invoice.created_by
+        'ann'
+    """
+
+    class Meta:
+        """The mixin alone is no collection."""
+
+        abstract = True
+
+    created_by: str | None = None
+    updated_by: str | None = None
+
+    @before(Create, order=1000)
+    def _note_creator(self) -> None:
+        who = current_actor()
+        if who is not None:
+            if "created_by" not in self.__pydantic_fields_set__:
+                self.created_by = who
+            if "updated_by" not in self.__pydantic_fields_set__:
+                self.updated_by = who
+
+    @before(Update, order=1000)
+    def _note_updater(self) -> None:
+        who = current_actor()
+        if who is not None and saving.has_changed(self):
+            self.updated_by = who
+
+    @before(QueryUpdate, order=1000)
+    @classmethod
+    def _note_updater_of_many(cls, write: QueryWrite) -> None:
+        who, stored = current_actor(), spec_of(cls).fields["updated_by"].stored
+        if who is None or not isinstance(write.update, dict):
+            return
+        if not any(stored in fields for fields in write.update.values()):
+            write.update.setdefault("$set", {})[stored] = who
