@@ -90,7 +90,9 @@ async def distinct(query: QueryState[Any], field: str) -> list[Any]:
     while shape.kind == "array" and shape.element is not None:
         shape = shape.element
     convert = convert_stored(shape)
-    return [None if value is None else convert(value) for value in await run(query.model, command, database=query.database)]
+    return [
+        None if value is None else convert(value) for value in await run(query.model, command, database=query.database)
+    ]
 
 
 async def count(query: QueryState[Any]) -> int:
