@@ -123,7 +123,7 @@ class QuerySet(Reading[M, R], Generic[M, R]):
         return bool(await self.but(kind=RawRows({"_id": 1}), sort=())[:1].to_list())
 
     async def distinct(self, field: Any) -> list[Any]:
-        """Return the distinct values of a field, or of the elements of a list, as Python types in no particular order."""
+        """Return the distinct values of a field, or of a list's elements, as Python types in no particular order."""
         self.refuse_window("distinct")
         return await figures.distinct(self, path_text(field))
 
