@@ -10,7 +10,7 @@ import pydantic
 from typing_extensions import Unpack
 
 from ..aggregation import AggregateOptions, Aggregation, Pipeline
-from ..commands import Count, Distinct, EstimatedCount
+from ..commands import Count, EstimatedCount
 from ..compiler.projections import field_path
 from ..compiler.scopes import kind_filter
 from ..exceptions import InvalidValueError
@@ -123,18 +123,9 @@ class QuerySet(Reading[M, R], Generic[M, R]):
         return bool(await self.but(kind=RawRows({"_id": 1}), sort=())[:1].to_list())
 
     async def distinct(self, field: Any) -> list[Any]:
-        """Return the distinct values of a field, in no particular order; of a list field, those of its elements."""
-        spec = spec_of(self.model)
-        key = resolve(spec, field_path(spec, path_text(field))).stored
+        """Return the distinct values of a field, or of a list's elements, as Python types in no particular order."""
         self.refuse_window("distinct")
-        command = Distinct(
-            key=key,
-            filter=self.filter_document(),
-            collation=self.rules,
-            comment=self.note,
-            read_preference=self.read_from,
-        )
-        return await run(self.model, command, database=self.database)
+        return await figures.distinct(self, path_text(field))
 
     async def sum(self, field: Any) -> Any:
         """Return the sum of a field over the results; 0 when there are none."""
@@ -238,9 +229,11 @@ class QuerySet(Reading[M, R], Generic[M, R]):
     def _own_field(self, field: Any) -> str:
         spec, name = spec_of(self.model), path_text(field)
         if name not in spec.fields:
-            resolve(spec, field_path(spec, name))
+            is_inside = "." in resolve(spec, field_path(spec, name)).stored
             raise InvalidValueError(
-                f"{name!r} lies inside a field; an object is loaded by whole fields.",
+                f"{name!r} lies inside a field; an object is loaded by whole fields."
+                if is_inside
+                else f"{spec.name} does not declare {name!r}; an object is loaded by declared fields.",
                 hint="Name the whole field, or use values() or project().",
                 model=spec.name,
                 field=name,
