@@ -11,7 +11,7 @@ from ..schema import ANY, Shape
 from .agg_expressions import rename_keys
 from .inference import accumulated_shape, shape_of_expression
 from .names import Scope
-from .records import element_of, members_of, new_record, record, with_member, with_members, without_member
+from .records import element_of, in_part, new_record, with_member, with_members, without_member
 from .reshaping import add_fields, plain_path, project
 from .stage_context import UNKNOWN, Result, StageContext
 
@@ -151,6 +151,8 @@ def windows(context: StageContext, scope: Scope, body: Any) -> Result:
         for name, part in output.items()
         if not _is_filling(part)
     }
+    filled = [plain_path(scope, name) for name, part in output.items() if _is_filling(part) and "." in str(name)]
+    shapes |= {path: Scope(scope.root).find(path)[1] for path in filled}
     return result, scope.of(with_members(scope.root, shapes) if shapes else _partly_known(scope))
 
 
@@ -165,10 +167,7 @@ def _is_filling(part: Any) -> bool:
 
 def _partly_known(scope: Scope) -> Shape | None:
     """Return the shape of documents some of which a stage has made itself, so that they are not whole any more."""
-    if scope.root is None:
-        return None
-    members, is_open = members_of(scope.root)
-    return record(members, is_open=is_open)
+    return None if scope.root is None else in_part(scope.root)
 
 
 def search(context: StageContext, scope: Scope, body: Any) -> Result:

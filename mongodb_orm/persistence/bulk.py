@@ -45,14 +45,14 @@ async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = T
     documents = _build_all(model, list(items))
     if not documents:
         return []
-    if observers or hooks_of(model):
+    if observers or any(hooks_of(kind) for kind in set(map(type, documents))):
         return await attend(Create, documents, lambda: _create_all(model, documents, ordered))
     return await _create_all(model, documents, ordered)
 
 
 async def _create_all(model: type[D], documents: list[D], ordered: bool) -> list[D]:
     spec = spec_of(model)
-    if hooks_of(model):
+    if any(hooks_of(kind) for kind in set(map(type, documents))):
         for document in documents:
             revalidate(document)
         await validate(documents, bulk=True)
