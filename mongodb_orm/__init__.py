@@ -58,6 +58,7 @@ from .expressions import (
     Expression,
     F,
     FieldPath,
+    FieldUpdate,
     From,
     GeometryCollection,
     LineString,
@@ -102,6 +103,7 @@ from .expressions import (
     sum_,
     top,
     top_n,
+    updates,
 )
 from .hooks import (
     Create,
@@ -173,6 +175,7 @@ __all__ = [
     "Expression",
     "F",
     "FieldPath",
+    "FieldUpdate",
     "From",
     "GeometryCollection",
     "HealthReport",
@@ -294,4 +297,5 @@ __all__ = [
     "top",
     "top_n",
     "unique",
+    "updates",
 ]

@@ -1,4 +1,4 @@
-"""The query: what its results are, and the verbs that count and write."""
+"""The query: what its results are, and the verbs that count."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from ..compiler.scopes import kind_filter
 from ..exceptions import InvalidValueError
 from ..executor import run
 from ..expressions import path_text
-from ..persistence.deleting import delete_matching, hard_delete_matching, restore_matching
-from ..persistence.updating import update_matching
 from ..schema import MappedModel, resolve, spec_of
 from ..types import Document
 from . import figures
 from .aggregating import led_aggregation, led_pipeline
-from .reading import Reading
 from .results import Objects, PartialObjects, RawRows, Results, Values, projected
+from .writing import Writing
 
 M = TypeVar("M", bound=MappedModel)
 R = TypeVar("R")
@@ -32,7 +30,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class QuerySet(Reading[M, R], Generic[M, R]):
+class QuerySet(Writing[M, R], Generic[M, R]):
     """A query on a model, whose results are `R`: objects of the model, or what a projection makes of them.
 
     Every method that narrows or orders gives a new query; nothing is sent before `await`, `async for` or a verb.
@@ -166,51 +164,6 @@ class QuerySet(Reading[M, R], Generic[M, R]):
     def pipeline(self, **options: Unpack[AggregateOptions]) -> Pipeline:
         """Return a builder of a pipeline on what the query finds; see `Model.pipeline`."""
         return led_pipeline(self, options)
-
-    async def update(self, operators: Mapping[str, Any] | None = None, /, **values: Any) -> int:
-        """Update every matching document without loading it; hooks of instances do not run.
-
-        Args:
-            operators: An update written on purpose with MongoDB's operators. Never pass input from outside here.
-            values: New field values, and keyword operators such as `age__inc=1`.
-
-        Returns:
-            How many documents matched.
-        """
-        self.refuse_window("update")
-        return await update_matching(
-            self.model,
-            self.filter_document(),
-            operators,
-            values,
-            allow_javascript=self.javascript,
-            **self.write_options(),
-        )
-
-    async def delete(self) -> int:
-        """Delete every matching document, softly when the model says so; return how many."""
-        self.refuse_window("delete")
-        return await delete_matching(self.model, self.filter_document(), **self.write_options())
-
-    async def hard_delete(self) -> int:
-        """Remove every matching document, whatever the model's policy; return how many."""
-        self.refuse_window("hard_delete")
-        return await hard_delete_matching(self.model, self.filter_document(), **self.write_options())
-
-    async def restore(self) -> int:
-        """Undo the soft delete of every matching document; return how many.
-
-        Raises:
-            NotSupportedError: When the model does not delete softly.
-            DuplicateDocumentError: When a key was taken in the meantime; documents before that one are restored.
-
-        Example:
-            >>> await User.only_deleted().restore()
-            >>> await User.filter(city="Oslo").restore()
-        """
-        self.refuse_window("restore")
-        query = self.only_deleted() if self.visibility == "active" else self
-        return await restore_matching(query.model, query.filter_document(), **query.write_options())
 
     def _returning(self, kind: Results) -> QuerySet[M, Any]:
         return cast("QuerySet[M, Any]", self.but(kind=kind))
