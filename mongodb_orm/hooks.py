@@ -181,8 +181,10 @@ def on(
     afters = after if isinstance(after, tuple) else (after,)
     if not befores and not afters:
         raise ConfigurationError("on() needs an event.", hint="Write on(User, before=Save) or on(User, after=Create).")
-    _check("before", befores) if befores else None
-    _check("after", afters) if afters else None
+    if befores:
+        _check("before", befores)
+    if afters:
+        _check("after", afters)
 
     def register(function: F) -> F:
         target: Any = function
