@@ -62,6 +62,7 @@ from .expressions import (
     Expression,
     F,
     FieldPath,
+    FieldUpdate,
     From,
     GeometryCollection,
     LineString,
@@ -106,6 +107,7 @@ from .expressions import (
     sum_,
     top,
     top_n,
+    updates,
 )
 from .hooks import (
     Create,
@@ -177,6 +179,7 @@ __all__ = [
     "Expression",
     "F",
     "FieldPath",
+    "FieldUpdate",
     "From",
     "GeometryCollection",
     "HealthReport",
@@ -306,4 +309,5 @@ __all__ = [
     "transaction",
     "transactional",
     "unique",
+    "updates",
 ]

@@ -92,12 +92,20 @@ class AsyncValidator:
 
 @dataclass(slots=True)
 class Hooks:
-    """All hooks of a class, in the order in which they run; false when there are none."""
+    """All hooks of a class, in the order in which they run; false when there are none.
+
+    Attributes:
+        before: The hooks that run before each event.
+        after: The hooks that run after each event.
+        validators: The methods that check fields.
+        rules: The ready checks, each with the class that declares it.
+        keeps_history: Whether every write is recorded.
+    """
 
     before: dict[type[Event], tuple[Hook, ...]] = field(default_factory=dict)
     after: dict[type[Event], tuple[Hook, ...]] = field(default_factory=dict)
     validators: tuple[AsyncValidator, ...] = ()
-    rules: tuple[Any, ...] = ()
+    rules: tuple[tuple[type, Any], ...] = ()
     keeps_history: bool = False
 
     def __bool__(self) -> bool:
@@ -173,8 +181,10 @@ def on(
     afters = after if isinstance(after, tuple) else (after,)
     if not befores and not afters:
         raise ConfigurationError("on() needs an event.", hint="Write on(User, before=Save) or on(User, after=Create).")
-    _check("before", befores) if befores else None
-    _check("after", afters) if afters else None
+    if befores:
+        _check("before", befores)
+    if afters:
+        _check("after", afters)
 
     def register(function: F) -> F:
         target: Any = function
@@ -268,7 +278,7 @@ def _collect(model: type) -> Hooks:
     methods: dict[str, list[Hook]] = {}
     validated: dict[str, AsyncValidator] = {}
     outside: list[Hook] = []
-    rules: list[Any] = []
+    rules: list[tuple[type, Any]] = []
     for base in reversed(model.__mro__):
         for name, member in vars(base).items():
             marks = getattr(_function(member), _MARK, None)
@@ -279,7 +289,7 @@ def _collect(model: type) -> Hooks:
             if fields:
                 validated[name] = AsyncValidator(fields, name)
         outside += _outside.get(base, [])
-        rules += vars(vars(base).get("Meta", object)).get("validators", ())
+        rules += [(base, rule) for rule in vars(vars(base).get("Meta", object)).get("validators", ())]
     kept = tuple(check for check in validated.values() if getattr(model, check.target, None) is not None)
     keeps_history = getattr(model, "__mongo_history__", False)
     hooks = Hooks(validators=kept, rules=tuple(dict.fromkeys(rules)), keeps_history=keeps_history)
@@ -292,10 +302,10 @@ def _collect(model: type) -> Hooks:
 
 def _check_kind(model: type, name: str, member: Any, marks: list[tuple[When, type[Event], int]]) -> None:
     for _, event, _ in marks:
-        if event.is_by_query != isinstance(member, classmethod):
+        if isinstance(member, staticmethod) or event.is_by_query != isinstance(member, classmethod):
             raise ConfigurationError(
                 f"{model.__name__}.{name} is a hook for {event.__name__}, so it must "
-                f"{'' if event.is_by_query else 'not '}be a class method.",
+                f"be {'a class method' if event.is_by_query else 'a plain method'}.",
                 hint="A write by query has no object, and every other event has one.",
                 model=model.__name__,
             )

@@ -152,10 +152,13 @@ class DocumentCodec(Generic[M]):
         return documents
 
     def _loaded(self, documents: Sequence[M]) -> None:
-        hooks = hooks_of(self._model).after.get(Load)
-        if hooks and self._only is None and not is_skipped(Load):
-            for document in documents:
-                call_hooks(hooks, document)
+        models = {self._model} if spec_of(self._model).family is None else set(map(type, documents))
+        for model in models:
+            hooks = hooks_of(model).after.get(Load)
+            if hooks and self._only is None and not is_skipped(Load):
+                for document in documents:
+                    if type(document) is model:
+                        call_hooks(hooks, document)
 
     def _load_patiently(self, raw: bytes) -> M:
         """Load a document that the fast way refused, through everything that BSON knows of its values."""

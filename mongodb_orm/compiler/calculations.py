@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from ..exceptions import QueryError
+from ..exceptions import InvalidValueError, QueryError
 from ..expressions import Calculated, Expression, FieldPath, Operation
 from ..schema import Shape, resolve_from
 from .casting import Place, cast
@@ -64,6 +64,12 @@ class CalculationCompiler:
         if operation.operator == "negate":
             return {"$multiply": [-1, self._operand(operands[0], None)]}
         kinds = [self._kind(operand) for operand in operands]
+        if "text" in kinds and (operation.operator != "add" or any(map(_is_number, operands))):
+            raise InvalidValueError(
+                f"{self._name}: MongoDB cannot {operation.operator} text and what is none.",
+                hint="Text takes + and other text.",
+                model=self._name,
+            )
         compiled = [self._operand(operand, None) for operand in operands]
         if operation.operator == "add" and "text" in kinds:
             return {"$concat": compiled}
@@ -101,6 +107,10 @@ class CalculationCompiler:
 
 _RANK: dict[Kind, int] = {"date": 0, "text": 1, "duration": 2, "number": 3, "other": 4}
 _KINDS: dict[Kind, tuple[type, ...]] = {"text": (str,), "date": (datetime, date), "duration": (timedelta,)}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
 
 
 def _literal(value: Any) -> Any:

@@ -12,7 +12,7 @@ from ..schema import ANY, ModelSpec, Resolved, Shape, resolve, resolve_from
 from .agg_expressions import refuse_javascript, rename_expression
 from .calculations import CalculationCompiler
 from .casting import Place
-from .keywords import lookups_for, root_shape, split, split_keyword
+from .keywords import is_lookup, lookups_for, root_shape, split, split_keyword
 from .lookups import Whole, fits
 from .names import Scope
 from .operators import lookup_named, text_search
@@ -173,7 +173,7 @@ class _FilterCompiler:
             value = Keywords(tuple(lookups.items()))
         if not isinstance(value, Condition):
             raise place.refuse(value, "elem_match takes a condition or a mapping of lookups.")
-        if element.kind == "scalar":
+        if element.kind == "scalar" or (element.kind in ("array", "union", "any") and _says_lookups_only(value)):
             return self._scalar_element(element, value, place)
         return _ElementCompiler(self._name, element, place, self._allow_javascript).compile(value)
 
@@ -186,7 +186,15 @@ class _FilterCompiler:
         inside = Place(place.model, place.field, in_element=True)
         parts: list[dict[str, Any]] = []
         for name, operand in value.lookups:
-            lookup = lookup_named(name)
+            if name == "elem_match" and fits("list", element):
+                parts.append({"$elemMatch": self._element(element, operand, inside)})
+                continue
+            if name.startswith("not__"):
+                if any("$not" in part for part in parts):
+                    raise place.refuse(operand, "MongoDB takes one negation of an element.", "Use ne and nin.")
+                parts.append({"$not": self._scalar_element(element, Keywords(((name[5:], operand),)), place)})
+                continue
+            lookup = lookup_named("ne" if name == "not" else name)
             if lookup is None or not lookup.applies_to(element):
                 raise UnknownLookupError(self._name, place.field, name, lookups_for(element))
             compiled = lookup.compile(element, operand, inside)
@@ -194,6 +202,13 @@ class _FilterCompiler:
                 raise place.refuse(operand, f"{name!r} cannot be said of an element of a list.")
             parts.append(compiled if isinstance(compiled, dict) else {"$eq": compiled})
         return merge(parts)
+
+
+def _says_lookups_only(value: Condition) -> bool:
+    """Return whether a condition on an element is about the element itself, not about members of it."""
+    if isinstance(value, And):
+        return all(map(_says_lookups_only, value.parts))
+    return isinstance(value, Keywords) and all(is_lookup(name) for name, _ in value.lookups)
 
 
 class _ElementCompiler(_FilterCompiler):

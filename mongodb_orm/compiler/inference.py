@@ -11,7 +11,7 @@ from ..exceptions import UnknownFieldError
 from ..expressions import Accumulator, Condition, Expression, FieldPath
 from ..schema import ANY, Shape, resolve_from
 from .names import Scope
-from .records import array_of, element_of, members_of, new_record, record
+from .records import array_of, element_of, in_part, members_of, new_record, record
 
 _TEXT, _NUMBER, _FLAG = Shape(str, "scalar"), Shape(int, "scalar"), Shape(bool, "scalar")
 _MOMENT, _FRACTION = Shape(datetime, "scalar"), Shape(float, "scalar")
@@ -70,7 +70,9 @@ def accumulated_shape(scope: Scope, accumulator: Any) -> Shape | None:
     if operator == "$sum":
         shape = shape_of_expression(scope, operand)
         return shape if shape is not None and shape.annotation in (int, float, Decimal) else None
-    if operator in ("$first", "$last", "$min", "$max", "$mergeObjects", "$locf"):
+    if operator == "$mergeObjects":
+        return in_part(shape_of_expression(scope, operand))
+    if operator in ("$first", "$last", "$min", "$max", "$locf"):
         return shape_of_expression(scope, operand)
     if operator in ("$push", "$addToSet"):
         return array_of(shape_of_expression(scope, operand))
@@ -148,7 +150,7 @@ def _merged(scope: Scope, operand: Any) -> Shape | None:
     values = operand if isinstance(operand, list | tuple) else [operand]
     shapes = [shape_of_expression(scope, value) for value in values]
     if len(shapes) == 1:
-        return element_of(shapes[0])
+        return in_part(element_of(shapes[0]))
     members: dict[str, tuple[str, Shape]] = {}
     is_open = False
     for shape in shapes:

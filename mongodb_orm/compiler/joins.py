@@ -12,7 +12,8 @@ from .inference import shape_of_expression
 from .names import Scope
 from .records import array_of, new_record, together, with_member
 from .scopes import hidden_filter, kind_filter, put_first
-from .stages import UNKNOWN, Handler, Result, StageContext, rename_names
+from .stage_context import UNKNOWN, Result, StageContext
+from .stages import Handler, rename_names
 
 
 class _Foreign(NamedTuple):

@@ -54,8 +54,8 @@ def _walk(shape: Shape, name: str, ends: Callable[[Shape, str], bool]) -> tuple[
     steps: list[tuple[str, Shape]] = []
     position = 0
     while position < len(parts):
-        last = position == len(parts) - 1
-        if steps and last and shape.kind in ("mapping", "any") and ends(shape, parts[position]):
+        may_end = position == len(parts) - 1 or parts[position] == "not"
+        if steps and may_end and _takes_any_key(shape) and ends(shape, "__".join(parts[position:])):
             break
         width, found = _longest_member(shape, parts[position:])
         if found is None:
@@ -73,14 +73,22 @@ def split(model: str, shape: Shape, name: str) -> tuple[Resolved, str]:
         raise UnknownFieldError(model, rest[0], member_names(shape))
     if not rest:
         return target, "eq"
-    if _is_lookup("__".join(rest)):
+    if is_lookup("__".join(rest)):
         return target, "__".join(rest)
     field = name[: -len("__".join(rest)) - 2]
     raise UnknownLookupError(model, field, "__".join(rest), [*member_names(target.shape), *lookups_for(target.shape)])
 
 
-def _is_lookup(name: str) -> bool:
-    return lookup_named(name) is not None or name in _COMPOUND or (name[:5] == "not__" and _is_lookup(name[5:]))
+def is_lookup(name: str) -> bool:
+    """Return whether a name is that of a lookup, or of one with `not__` in front."""
+    return lookup_named(name) is not None or name in _COMPOUND or (name[:5] == "not__" and is_lookup(name[5:]))
+
+
+def _takes_any_key(shape: Shape) -> bool:
+    """Return whether any name could be a key of what is there, in a dict or in the elements of a list."""
+    if shape.kind == "array" and shape.element is not None:
+        return _takes_any_key(shape.element)
+    return shape.kind in ("mapping", "any") or any(map(_takes_any_key, shape.members))
 
 
 def _ends_path(shape: Shape, part: str) -> bool:
@@ -90,7 +98,7 @@ def _ends_path(shape: Shape, part: str) -> bool:
     """
     lookup = lookup_named(part)
     if lookup is None:
-        return part in _COMPOUND
+        return is_lookup(part)
     return shape.kind == "any" or lookup.fits not in ("date", "time")
 
 

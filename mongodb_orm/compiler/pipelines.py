@@ -13,7 +13,8 @@ from ..schema import ModelSpec, Shape
 from .agg_expressions import refuse_javascript
 from .joins import JOINS
 from .names import Scope
-from .stages import STAGES, UNKNOWN, StageContext
+from .stage_context import UNKNOWN, StageContext
+from .stages import STAGES
 
 _HANDLERS = {**STAGES, **JOINS}
 _WRITES = ("$out", "$merge")

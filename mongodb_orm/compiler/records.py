@@ -85,8 +85,19 @@ def only_members(shape: Shape | None, names: Iterable[str]) -> Members:
     for name in names:
         first = name.partition(".")[0]
         key = _key(members, first)
-        kept[key] = members.get(key, (first, ANY))
+        stored, member = members.get(key, (first, ANY))
+        kept[key] = (stored, member if name == first else in_part(member))
     return kept
+
+
+def in_part(shape: Shape | None) -> Shape:
+    """Return the shape of documents that may lack something: they are no model's whole documents any more."""
+    if shape is not None and shape.kind == "array":
+        return replace(shape, element=in_part(shape.element))
+    if shape is None or shape.kind not in ("model", "record"):
+        return shape or ANY
+    members, is_open = members_of(shape)
+    return record(members, is_open=is_open)
 
 
 def together(left: Shape | None, right: Shape | None) -> Shape:

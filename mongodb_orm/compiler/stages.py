@@ -2,80 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from ..exceptions import NotSupportedError, QueryError
-from ..expressions import Checked, Condition
-from ..schema import Shape
-from .agg_expressions import rename_expression, rename_keys
-from .filters import compile_filter_on, rename_filter
+from ..exceptions import NotSupportedError
+from ..schema import ANY, Shape
+from .agg_expressions import rename_keys
 from .inference import accumulated_shape, shape_of_expression
 from .names import Scope
-from .places import is_near
-from .records import (
-    Members,
-    element_of,
-    members_of,
-    new_record,
-    only_members,
-    record,
-    with_member,
-    with_members,
-    without_member,
-)
+from .records import element_of, in_part, new_record, with_member, with_members, without_member
+from .reshaping import add_fields, plain_path, project
+from .stage_context import UNKNOWN, Result, StageContext
 
-UNKNOWN = Scope(None)
 _NUMBER = Shape(int, "scalar")
-Result = tuple[Any, Scope]
-
-
-@dataclass(frozen=True)
-class StageContext:
-    """What the compiler of a stage may ask for.
-
-    Attributes:
-        model: The model's name, for messages.
-        collection: The collection that is read.
-        allow_javascript: Whether server-side JavaScript may pass.
-        is_scoped: Whether joined models are seen through their scopes.
-        is_raw: Whether names are left as they are.
-        is_check: Whether only names are proved, so that no scope is asked what it hides today.
-        joined: The models that were named as classes where a collection is read.
-    """
-
-    model: str
-    collection: str
-    allow_javascript: bool = False
-    is_scoped: bool = False
-    is_raw: bool = False
-    is_check: bool = False
-    joined: set[type] = field(default_factory=set)
-
-    def run(self, scope: Scope, pipeline: Sequence[Mapping[str, Any] | Checked]) -> tuple[list[dict[str, Any]], Scope]:
-        """Compile a pipeline that begins in a scope."""
-        raise NotImplementedError
-
-    def expression(self, scope: Scope, value: Any) -> Any:
-        """Translate an expression."""
-        return rename_expression(scope, value, allow_javascript=self.allow_javascript)
-
-    def filter(self, scope: Scope, value: Any) -> Any:
-        """Translate a condition or a raw query document; anything else is the server's to refuse."""
-        if isinstance(value, Condition):
-            compiled = compile_filter_on(scope, value, allow_javascript=self.allow_javascript)
-            if is_near(compiled):
-                raise QueryError(
-                    "Inside a pipeline there is no condition on nearness.",
-                    hint="Begin with geo_near(), or with filter(...) before aggregate().",
-                    model=self.model,
-                )
-            return compiled
-        if not isinstance(value, Mapping):
-            return value
-        lenient = replace(scope, is_strict=False)
-        return rename_filter(lenient, value, model=self.model, allow_javascript=self.allow_javascript)
 
 
 def keep(context: StageContext, scope: Scope, body: Any) -> Result:
@@ -90,8 +30,7 @@ def match(context: StageContext, scope: Scope, body: Any) -> Result:
 
 def redact(context: StageContext, scope: Scope, body: Any) -> Result:
     """Translate `$redact`, after which documents may lack anything."""
-    members, is_open = members_of(scope.root)
-    return context.expression(scope, body), scope.of(record(members, is_open=is_open))
+    return context.expression(scope, body), scope.of(_partly_known(scope))
 
 
 def sort(context: StageContext, scope: Scope, body: Any) -> Result:
@@ -103,92 +42,8 @@ def unset(context: StageContext, scope: Scope, body: Any) -> Result:
     """Translate `$unset`."""
     root = scope.root
     for name in [body] if isinstance(body, str) else body if isinstance(body, list | tuple) else ():
-        root = without_member(root, _plain_path(scope, name))
+        root = without_member(root, plain_path(scope, name))
     return rename_names(scope, body), scope.of(root)
-
-
-def project(context: StageContext, scope: Scope, body: Any) -> Result:
-    """Translate `$project`."""
-    if not isinstance(body, Mapping):
-        return body, scope
-    leaves = [(_plain_path(scope, path), value) for path, value in _leaves(body)]
-    excluded = [path for path, value in leaves if _is_flag(value) and not value]
-    others = [path for path, _ in leaves if path not in _id_names(scope)]
-    if excluded and set(others or excluded) <= set(excluded):
-        root = scope.root
-        for path in excluded:
-            root = without_member(root, path)
-        return _assigned(context, scope, scope, body), scope.of(root)
-    kept: Members = only_members(scope.root, [path for path, value in leaves if _is_flag(value) and value])
-    if not any(path in _id_names(scope) for path, _ in leaves):
-        kept = {**only_members(scope.root, ["_id"]), **kept}
-    computed = {path: shape_of_expression(scope, value) for path, value in leaves if not _is_flag(value)}
-    known = only_members(scope.root, [path for path in computed if "." in path])
-    root = record({**kept, **known})
-    for path, shape in computed.items():
-        stored = replace(scope, is_strict=False).path(path)
-        root = with_member(_with_key(root, path, stored), path, shape)
-    return _assigned(context, scope, scope, body), scope.of(root)
-
-
-def _with_key(root: Shape, path: str, stored: str) -> Shape:
-    """Let a computed field keep the stored name that the model gives to its name."""
-    if "." in path or path == stored or path in root.fields:
-        return root
-    return record({**root.fields, path: (stored, Shape(Any, "any"))}, is_open=root.is_open)
-
-
-def add_fields(context: StageContext, scope: Scope, body: Any) -> Result:
-    """Translate `$addFields` and `$set`."""
-    if not isinstance(body, Mapping):
-        return body, scope
-    shapes = {_plain_path(scope, path): shape_of_expression(scope, value) for path, value in _leaves(body)}
-    lenient = replace(scope, is_strict=False)
-    renamed = _assigned(context, scope, lenient, {_plain_path(scope, name): value for name, value in body.items()})
-    return renamed, scope.of(with_members(scope.root, shapes))
-
-
-def _assigned(context: StageContext, scope: Scope, inside: Scope, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Translate fields and their values; `inside` is where the keys stand, `scope` where the values look."""
-    result: dict[str, Any] = {}
-    for name, value in body.items():
-        # A field that is computed may be new; one that is asked for must be there.
-        is_known = _is_flag(value) and name != "_id"
-        keys = inside if is_known else replace(inside, is_strict=False)
-        stored, shape = keys.find(_plain_path(inside, name))
-        if _is_nested(value):
-            result[stored] = _assigned(context, scope, replace(inside, root=element_of(shape)), value)
-        else:
-            result[stored] = value if _is_flag(value) else context.expression(scope, value)
-    return result
-
-
-def _plain_path(scope: Scope, name: Any) -> str:
-    """Return a path of names; in a builder `__` stands for the dot, as in keywords."""
-    if scope.is_strict and isinstance(name, str) and "__" in name and name not in members_of(scope.root)[0]:
-        return name.replace("__", ".")
-    return str(name)
-
-
-def _leaves(body: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in body.items():
-        if _is_nested(value):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _is_nested(value: Any) -> bool:
-    return isinstance(value, Mapping) and bool(value) and not any(str(key).startswith("$") for key in value)
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool | int | float)
-
-
-def _id_names(scope: Scope) -> set[str]:
-    members, _ = members_of(scope.root)
-    return {"_id", *(name for name, (stored, _) in members.items() if stored == "_id")}
 
 
 def unwind(context: StageContext, scope: Scope, body: Any) -> Result:
@@ -216,7 +71,7 @@ def _outcome(scope: Scope, key: Mapping[str, Shape | None], output: Any) -> Shap
     for name, value in output.items() if isinstance(output, Mapping) else ():
         if name != "_id":
             shapes[str(name)] = accumulated_shape(scope, value)
-    return new_record({name: shape or Shape(Any, "any") for name, shape in shapes.items()})
+    return new_record({name: shape or ANY for name, shape in shapes.items()})
 
 
 def bucket(context: StageContext, scope: Scope, body: Any) -> Result:
@@ -292,16 +147,18 @@ def windows(context: StageContext, scope: Scope, body: Any) -> Result:
             result[option] = value
     output: Mapping[str, Any] = body["output"] if isinstance(body.get("output"), Mapping) else {}
     shapes = {
-        _plain_path(scope, name): accumulated_shape(scope, part)
+        plain_path(scope, name): accumulated_shape(scope, part)
         for name, part in output.items()
         if not _is_filling(part)
     }
+    filled = [plain_path(scope, name) for name, part in output.items() if _is_filling(part) and "." in str(name)]
+    shapes |= {path: Scope(scope.root).find(path)[1] for path in filled}
     return result, scope.of(with_members(scope.root, shapes) if shapes else _partly_known(scope))
 
 
 def _written(scope: Scope, name: Any, part: Any) -> str:
     """Return the stored path of an output; only `$fill` writes fields that are there already."""
-    return (scope if _is_filling(part) else replace(scope, is_strict=False)).path(_plain_path(scope, name))
+    return (scope if _is_filling(part) else replace(scope, is_strict=False)).path(plain_path(scope, name))
 
 
 def _is_filling(part: Any) -> bool:
@@ -310,10 +167,7 @@ def _is_filling(part: Any) -> bool:
 
 def _partly_known(scope: Scope) -> Shape | None:
     """Return the shape of documents some of which a stage has made itself, so that they are not whole any more."""
-    if scope.root is None:
-        return None
-    members, is_open = members_of(scope.root)
-    return record(members, is_open=is_open)
+    return None if scope.root is None else in_part(scope.root)
 
 
 def search(context: StageContext, scope: Scope, body: Any) -> Result:

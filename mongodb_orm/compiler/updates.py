@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -10,11 +10,13 @@ import pydantic
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ..exceptions import InvalidValueError, UnknownFieldError, UnknownLookupError, relocated
-from ..schema import ModelSpec, Resolved, Shape
+from ..expressions import FieldUpdate
+from ..schema import ModelSpec, Resolved, Shape, resolve
 from .agg_expressions import refuse_javascript
 from .casting import Place, cast, cast_all, refuse_operators
 from .keywords import root_shape, split_path
 from .names import Scope
+from .projections import field_path
 
 Operators = dict[str, dict[str, Any]]
 
@@ -26,10 +28,12 @@ def _number(shape: Shape, value: Any, place: Place) -> Any:
 
 
 def _element(shape: Shape, value: Any, place: Place) -> Any:
+    refuse_operators(value, place)
     return cast(shape.element if shape.kind == "array" and shape.element else shape, value, place)
 
 
 def _elements(shape: Shape, value: Any, place: Place) -> Any:
+    refuse_operators(list(value) if isinstance(value, Set) else value, place)
     return {"$each": cast_all(shape.element if shape.kind == "array" and shape.element else shape, value, place)}
 
 
@@ -45,6 +49,7 @@ _OPERATORS: dict[str, tuple[str, Callable[[Shape, Any, Place], Any]]] = {
     "pull": ("$pull", _element),
     "pull_all": ("$pullAll", lambda shape, value, place: _elements(shape, value, place)["$each"]),
     "pop": ("$pop", lambda shape, value, place: _end(value, place)),
+    "bit": ("$bit", lambda shape, value, place: _bits(value, place)),
     "unset": ("$unset", lambda shape, value, place: ""),
     "current_date": ("$currentDate", lambda shape, value, place: True),
 }
@@ -54,6 +59,14 @@ def _end(value: Any, place: Place) -> int:
     if value in (1, -1) and not isinstance(value, bool):
         return int(value)
     raise place.refuse(value, "pop takes 1 for the last element or -1 for the first.")
+
+
+def _bits(value: Any, place: Place) -> dict[str, int]:
+    operands = dict(value) if isinstance(value, tuple | Mapping) else {}
+    named = {name.rstrip("_"): operand for name, operand in operands.items()}
+    if len(named) == 1 and named.keys() <= {"and", "or", "xor"} and all(type(bits) is int for bits in named.values()):
+        return named
+    raise place.refuse(value, "bit takes one integer, as and_, or_ or xor.")
 
 
 def compile_values(spec: ModelSpec, values: Mapping[str, Any]) -> Operators:
@@ -71,13 +84,51 @@ def compile_values(spec: ModelSpec, values: Mapping[str, Any]) -> Operators:
         target, name = _split(spec, keyword)
         place = Place(spec.name, keyword)
         refuse_protected(spec, target.stored, place)
-        if name == "set":
-            operator, operand = "$set", _validated(spec, target, keyword, value, place)
-        else:
-            operator, convert = _OPERATORS[name]
-            operand = convert(target.shape, value, place)
+        operator, operand = _operation(spec, target, keyword, name, value, place)
         update.setdefault(operator, {})[target.stored] = operand
     return update
+
+
+def compile_change(spec: ModelSpec, change: FieldUpdate) -> Operators:
+    """Translate one typed change, such as `inc(User.f.age)`; see `compile_values`."""
+    target = resolve(spec, field_path(spec, change.field))
+    place = Place(spec.name, change.field)
+    refuse_protected(spec, target.stored, place)
+    if change.operator == "rename":
+        renamed = resolve(spec, field_path(spec, change.value)).stored
+        refuse_protected(spec, renamed, Place(spec.name, change.value))
+        return {"$rename": {target.stored: renamed}}
+    operator, operand = _operation(spec, target, change.field, change.operator, change.value, place)
+    for name, value in change.modifiers:
+        if type(value) is not int or (name == "$sort" and value not in (1, -1)):
+            raise place.refuse(value, f"{name[1:]} of push is {'1 or -1' if name == '$sort' else 'an integer'}.")
+        operand[name] = value
+    return {operator: {target.stored: operand}}
+
+
+def refuse_conflicts(spec: ModelSpec, update: Operators) -> None:
+    """Raise when two changes concern the same field, or a field and its inside, which the server would refuse.
+
+    Raises:
+        InvalidValueError: When they do.
+    """
+    paths = [path for fields in update.values() for path in fields]
+    paths += [path for path in update.get("$rename", {}).values() if isinstance(path, str)]
+    taken: set[str] = set()
+    parts = [tuple(path.split(".")) for path in paths]
+    for path in sorted(parts, key=len):
+        for length in range(1, len(path) + 1):
+            if ".".join(path[:length]) in taken:
+                name = ".".join(path)
+                raise InvalidValueError(f"{name} is updated twice.", model=spec.name, field=name)
+        taken.add(".".join(path))
+
+
+def _operation(spec: ModelSpec, target: Resolved, written: str, name: str, value: Any, place: Place) -> tuple[str, Any]:
+    if name == "set":
+        return "$set", _validated(spec, target, written, value, place)
+    operator, convert = _OPERATORS[name]
+    return operator, convert(target.shape, value, place)
 
 
 def compile_operators(spec: ModelSpec, update: Mapping[str, Any], *, allow_javascript: bool = False) -> Operators:

@@ -153,11 +153,15 @@ class Transaction:
             pass
 
     async def _tell_committed(self, unit: Unit) -> None:
-        try:
+        with ExitStack() as stack:
+            stack.push(_note_commit)
             await call_all(unit.on_commit)
-        except Exception as error:
-            error.add_note("The transaction was committed; a function that on_commit() was given failed.")
-            raise
+
+
+def _note_commit(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+    if error is not None:
+        error.add_note("The transaction was committed; a function that on_commit() was given failed.")
+    return False
 
 
 def _commit_error(error: MongoDBORMError) -> MongoDBORMError:

@@ -1,5 +1,6 @@
 """What callers mean, as values."""
 
+from . import updates
 from .accumulators import (
     Accumulator,
     add_to_set,
@@ -53,6 +54,7 @@ from .nodes import EVERYTHING, And, Compare, Condition, Keywords, Not, Or, Path,
 from .sources import From
 from .stages import Checked
 from .text import TextSearch
+from .updates import FieldUpdate
 
 __all__ = [
     "EVERYTHING",
@@ -69,6 +71,7 @@ __all__ = [
     "F",
     "FieldAccess",
     "FieldPath",
+    "FieldUpdate",
     "From",
     "Geometry",
     "GeometryCollection",
@@ -126,5 +129,6 @@ __all__ = [
     "sum_",
     "top",
     "top_n",
+    "updates",
     "value_of",
 ]

@@ -50,9 +50,16 @@ class HistoryMixin(MappedModel):
     @classmethod
     async def history_of(cls, id: Any, *, skip: int = 0, limit: int = 0) -> list[Version]:  # noqa: A002
         """Return the versions of the document with that id, which may be gone; arguments as in `history`."""
-        spec = spec_of(cls)
-        stored = cast(spec.id_shape, id, Place(spec.name, spec.id_field))
-        return await versions.versions(cls, stored, skip=skip, limit=limit, database=None)
+        return await versions.versions(cls, _stored_id(cls, id), skip=skip, limit=limit, database=None)
+
+    @classmethod
+    async def forget_history(cls, id: Any) -> int:  # noqa: A002
+        """Remove every version of the document with that id, for good; the document itself stays.
+
+        Returns:
+            How many versions were removed.
+        """
+        return await versions.forget(cls, _stored_id(cls, id))
 
     async def compare_versions(self, old: int, new: int) -> dict[str, Difference]:
         """Return what differs between two versions, by dotted path.
@@ -77,6 +84,11 @@ class HistoryMixin(MappedModel):
             ValidationError: When its values are refused today.
         """
         return await versions.revert(self, version)
+
+
+def _stored_id(model: type[MappedModel], given: Any) -> Any:
+    spec = spec_of(model)
+    return cast(spec.id_shape, given, Place(spec.name, spec.id_field))
 
 
 class ActorMixin(MappedModel):

@@ -214,13 +214,14 @@ def _raw(document: MappedModel) -> bytes | None:
 class _Memento:
     """The values of an object before its hooks ran; a value that a hook changed inside is kept as a copy."""
 
-    __slots__ = ("_copies", "_given", "_values", "document")
+    __slots__ = ("_copies", "_extra", "_given", "_values", "document")
 
     def __init__(self, document: MappedModel) -> None:
         self.document = document
         self._values = dict(vars(document))
         self._copies = {name: _copy(value) for name, value in self._values.items()}
         self._given = set(document.__pydantic_fields_set__)
+        self._extra = _copy(document.__pydantic_extra__)
 
     def restore(self) -> None:
         """Put the values back, but for the id: it stays when the outcome of an insert is not known."""
@@ -231,6 +232,7 @@ class _Memento:
         }
         object.__setattr__(self.document, "__dict__", {**values, **kept})
         object.__setattr__(self.document, "__pydantic_fields_set__", self._given)
+        object.__setattr__(self.document, "__pydantic_extra__", self._extra)
 
 
 def _copy(value: Any) -> Any:

@@ -46,7 +46,7 @@ async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = T
     documents = _build_all(model, list(items))
     if not documents:
         return []
-    if observers or hooks_of(model):
+    if observers or any(hooks_of(kind) for kind in set(map(type, documents))):
         return await attend(Create, documents, lambda: _create_all(model, documents, ordered))
     return await _create_all(model, documents, ordered)
 
@@ -55,7 +55,7 @@ async def _create_all(model: type[D], documents: list[D], ordered: bool) -> list
     spec = spec_of(model)
     for document in documents if is_open.count else ():
         touch(document)
-    if hooks_of(model):
+    if any(hooks_of(kind) for kind in set(map(type, documents))):
         for document in documents:
             revalidate(document)
         await validate(documents, bulk=True)

@@ -79,8 +79,8 @@ observers: list[tuple[type[MappedModel], Observer]] = []
 def observe(model: type[MappedModel], callback: Observer) -> Callable[[], None]:
     """Call a function after every successful write of a model or of its subclasses; `BaseModel` means all models.
 
-    Inside a transaction it is called after the commit, and not at all when the transaction is dropped. An error of the
-    function reaches the caller of the write, which is done nevertheless; the other observers are told all the same.
+    An error of the function reaches the caller of the write, which is done nevertheless; the other observers are told
+    all the same.
 
     Args:
         model: The model class.
@@ -102,7 +102,7 @@ def observe(model: type[MappedModel], callback: Observer) -> Callable[[], None]:
 
 
 async def tell(written: Written) -> None:
-    """Tell the observers of a write, at once or after the commit."""
+    """Tell the observers of a write."""
     listening = [callback for model, callback in observers if issubclass(written.model, model)]
     if listening:
         await on_commit(lambda: _call_all(listening, written))

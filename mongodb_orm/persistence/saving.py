@@ -84,7 +84,7 @@ async def save(document: D, *, only_update: bool = False) -> D:
     if _revalidate_changed(document, spec, changes):
         changes, raw = _changes(document, spec, snapshot)
     if hooks_of(type(document)):
-        await validate((document,), _changed_names(spec, changes))
+        await validate((document,), frozenset(_changed_names(spec, changes)))
     vars(document)["updated_at"] = later_than(before)
     try:
         changes, raw = _changes(document, spec, snapshot)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..commands import Update
-from ..compiler.updates import compile_operators, compile_values
+from ..compiler.updates import compile_change, compile_operators, compile_values, refuse_conflicts
 from ..exceptions import InvalidValueError
+from ..expressions import FieldUpdate
 from ..schema import MappedModel, ModelSpec, spec_of
 from ..timestamps import current_datetime
 from .attending import run_by_query
+
+UpdateLike = FieldUpdate | Mapping[str, Any] | None
 
 
 async def update_matching(
     model: type[MappedModel],
     filter: dict[str, Any],  # noqa: A002
-    operators: Mapping[str, Any] | None,
+    changes: Iterable[UpdateLike],
     values: Mapping[str, Any],
     *,
     many: bool = True,
@@ -29,7 +32,7 @@ async def update_matching(
     Args:
         model: The model class.
         filter: The compiled filter.
-        operators: An update written on purpose: MongoDB's operators, or plain field values.
+        changes: Updates written on purpose: typed changes, MongoDB's operators, or plain field values.
         values: Field values and keyword operators; never taken for operators of MongoDB's.
         many: Whether every match is updated, or only one.
         allow_javascript: Whether server-side JavaScript may pass.
@@ -40,7 +43,7 @@ async def update_matching(
         How many documents matched.
     """
     spec = spec_of(model)
-    update = _compile(spec, operators or {}, values, allow_javascript)
+    update = _compile(spec, changes, values, allow_javascript)
     if not update:
         return 0
     _stamp(spec, update)
@@ -49,24 +52,37 @@ async def update_matching(
 
 
 def _compile(
-    spec: ModelSpec, operators: Mapping[str, Any], values: Mapping[str, Any], allow_javascript: bool
+    spec: ModelSpec, changes: Iterable[UpdateLike], values: Mapping[str, Any], allow_javascript: bool
 ) -> dict[str, dict[str, Any]]:
-    if not isinstance(operators, Mapping):
-        raise InvalidValueError(
-            "An update is a mapping of MongoDB's operators or of field values.", model=spec.name, value=operators
-        )
-    if any(str(key).startswith("$") for key in operators):
-        update = compile_operators(spec, operators, allow_javascript=allow_javascript)
-    else:
-        update = compile_values(spec, operators)
-    for operator, fields in compile_values(spec, values).items():
-        twice = fields.keys() & {field for other in update.values() for field in other}
-        if twice:
-            raise InvalidValueError(
-                f"{', '.join(sorted(twice))} is updated twice.", model=spec.name, field=sorted(twice)[0]
-            )
-        update.setdefault(operator, {}).update(fields)
+    update: dict[str, dict[str, Any]] = {}
+    for change in changes:
+        if change is not None:
+            _join(spec, update, _compile_one(spec, change, allow_javascript))
+    _join(spec, update, compile_values(spec, values))
+    refuse_conflicts(spec, update)
     return update
+
+
+def _compile_one(spec: ModelSpec, change: UpdateLike, allow_javascript: bool) -> dict[str, dict[str, Any]]:
+    if isinstance(change, FieldUpdate):
+        return compile_change(spec, change)
+    if not isinstance(change, Mapping):
+        raise InvalidValueError(
+            "An update is a change such as updates.inc(Model.f.age), or a mapping of operators or of field values.",
+            model=spec.name,
+            value=change,
+        )
+    if any(str(key).startswith("$") for key in change):
+        return compile_operators(spec, change, allow_javascript=allow_javascript)
+    return compile_values(spec, change)
+
+
+def _join(spec: ModelSpec, update: dict[str, dict[str, Any]], more: dict[str, dict[str, Any]]) -> None:
+    for operator, fields in more.items():
+        joined = update.setdefault(operator, {})
+        if twice := sorted(joined.keys() & fields.keys()):
+            raise InvalidValueError(f"{', '.join(twice)} is updated twice.", model=spec.name, field=twice[0])
+        joined.update(fields)
 
 
 def _stamp(spec: ModelSpec, update: dict[str, dict[str, Any]]) -> None:

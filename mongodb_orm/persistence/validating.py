@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ..codec import codec_of, decode_all, encode
-from ..commands import Find
+from ..codec import codec_of, decode, decode_all, encode
+from ..commands import Find, FindOne
 from ..compiler.scopes import hidden_filter
 from ..exceptions import UnknownFieldError, relocated
-from ..executor import stream
+from ..executor import run, stream
 from ..hooks import Validate, hooks_of, is_skipped
-from ..schema import FieldSpec, MappedModel, ModelSpec, database_of, spec_of
+from ..schema import FieldSpec, MappedModel, ModelSpec, database_of, is_abstract, spec_of
+from ..types import Document
 from ..validators import Exists, Unique
 from .attending import run_hooks
 
@@ -26,37 +28,48 @@ _Errors = list[list[InitErrorDetails]]
 
 
 async def validate(
-    documents: Sequence[MappedModel], changed: Iterable[str] | None = None, *, bulk: bool = False
+    documents: Sequence[MappedModel], changed: AbstractSet[str] | None = None, *, bulk: bool = False
 ) -> None:
     """Run the validators that watch fields that changed, and then the hooks after `Validate`.
 
     Args:
-        documents: Objects of one model.
+        documents: The objects.
         changed: The names of the fields that changed; None for all.
         bulk: Whether locations in errors begin with the object's position.
 
     Raises:
         ValidationError: With every complaint of every validator.
     """
-    model = type(documents[0])
-    hooks = hooks_of(model)
-    names = frozenset(spec_of(model).fields if changed is None else changed)
     errors: _Errors = [[] for _ in documents]
-    for rule in hooks.rules:
-        if isinstance(rule, Unique) and not names.isdisjoint(rule.fields):
-            await _check_unique(rule, documents, errors)
-        elif isinstance(rule, Exists) and rule.field in names:
-            await _check_exists(rule, documents, errors)
-    for validator in hooks.validators:
-        for name in validator.fields:
-            _field(spec_of(model), name)
-            if name in names:
-                for document, found in zip(documents, errors, strict=True):
-                    await _ask(document, validator.target, name, found)
-    _raise_any(model.__name__, errors, bulk)
+    rules: dict[tuple[Unique | Exists, type[MappedModel]], list[int]] = {}
+    for position, document in enumerate(documents):
+        for owner, rule in hooks_of(type(document)).rules:
+            watched = rule.fields if isinstance(rule, Unique) else (rule.field,)
+            if changed is None or not changed.isdisjoint(watched):
+                rules.setdefault((rule, _reach(type(document), owner)), []).append(position)
+    for (rule, reach), positions in rules.items():
+        some, found = [documents[position] for position in positions], [errors[position] for position in positions]
+        if isinstance(rule, Unique):
+            await _check_unique(rule, reach, some, found)
+        else:
+            await _check_exists(rule, some, found)
+    for document, complaints in zip(documents, errors, strict=True):
+        for validator in hooks_of(type(document)).validators:
+            for name in validator.fields:
+                _field(spec_of(type(document)), name)
+                if changed is None or name in changed:
+                    await _ask(document, validator.target, name, complaints)
+    _raise_any(type(documents[0]).__name__, errors, bulk)
     if not is_skipped(Validate):
         for document in documents:
-            await run_hooks(hooks.after.get(Validate, ()), document)
+            await run_hooks(hooks_of(type(document)).after.get(Validate, ()), document)
+
+
+def _reach(model: type[MappedModel], owner: type) -> type[MappedModel]:
+    """Return the class among whose documents a rule holds: the one that declares it, where they share a collection."""
+    if not issubclass(owner, MappedModel) or is_abstract(owner):
+        return model
+    return owner if spec_of(owner).collection == spec_of(model).collection else model
 
 
 async def _ask(document: MappedModel, target: str, name: str, errors: list[InitErrorDetails]) -> None:
@@ -72,14 +85,15 @@ async def _ask(document: MappedModel, target: str, name: str, errors: list[InitE
         errors.append(InitErrorDetails(type=kind, loc=(name,), input=value, ctx={"error": error}))
 
 
-async def _check_unique(rule: Unique, documents: Sequence[MappedModel], errors: _Errors) -> None:
-    model = type(documents[0])
+async def _check_unique(
+    rule: Unique, model: type[MappedModel], documents: Sequence[MappedModel], errors: _Errors
+) -> None:
     spec = spec_of(model)
     stored = [_field(spec, name).stored for name in rule.fields]
     wanted: dict[bytes, list[int]] = {}
     ids: list[Any] = []
     for position, document in enumerate(documents):
-        values = codec_of(model).dump_value(document)
+        values = await _stored_values(document, stored)
         ids.append(values.get("_id"))
         if all(values.get(name) is not None for name in stored):
             wanted.setdefault(_key([values[name] for name in stored]), []).append(position)
@@ -109,11 +123,12 @@ async def _check_unique(rule: Unique, documents: Sequence[MappedModel], errors: 
 
 
 async def _check_exists(rule: Exists, documents: Sequence[MappedModel], errors: _Errors) -> None:
-    model, target = type(documents[0]), spec_of(rule.model)
-    stored, sought = _field(spec_of(model), rule.field).stored, _field(target, rule.to).stored
+    target = spec_of(rule.model)
+    sought = _field(target, rule.to).stored
     references: list[tuple[int, tuple[int | str, ...], Any, bytes]] = []
     for position, document in enumerate(documents):
-        value = codec_of(model).dump_value(document).get(stored)
+        stored = _field(spec_of(type(document)), rule.field).stored
+        value = codec_of(type(document)).dump_value(document).get(stored)
         items = enumerate(value) if isinstance(value, list) else ((None, value),)
         for index, item in items:
             if item is not None:
@@ -133,6 +148,16 @@ async def _check_exists(rule: Exists, documents: Sequence[MappedModel], errors: 
         if key not in found:
             kind = PydanticCustomError("exists", "There is no such {model}", {"model": target.name})
             errors[position].append(InitErrorDetails(type=kind, loc=place, input=item))
+
+
+async def _stored_values(document: MappedModel, names: Sequence[str]) -> Document:
+    """Return an object as it would be stored; what it did not load is read, so that it is compared as a whole."""
+    values = codec_of(type(document)).dump_value(document)
+    if document.get_deferred_fields() and not values.keys() >= set(names):
+        command = FindOne(filter={"_id": values["_id"]})
+        raw = await run(type(document), command, database=database_of(document))
+        return {**decode(raw), **values} if raw else values
+    return values
 
 
 def _key(values: list[Any]) -> bytes:

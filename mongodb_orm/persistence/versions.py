@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from ..codec import codec_of, decode_all, encode
-from ..commands import Find
+from ..commands import Delete, Find
 from ..compiler.projections import row_names
 from ..exceptions import DocumentNotFoundError, InvalidValueError
-from ..executor import stream
+from ..executor import run, stream
 from ..schema import MappedModel, database_of, spec_of
 from ..tracking import Known, diff
 from ..types import Document
@@ -57,6 +57,11 @@ async def versions(model: type[MappedModel], id_: Any, *, skip: int, limit: int,
             values = {} if row["values"] is None else rename(row["values"])
             found.append(Version(row["_id"]["version"], row["kind"], row["at"], row["by"], values))
     return found
+
+
+async def forget(model: type[MappedModel], id_: Any) -> int:
+    """Remove all versions of the document with a stored id; return how many."""
+    return await run(model, Delete(filter=versions_of_id(id_), many=True), collection=history_of(spec_of(model)))
 
 
 async def compare(document: MappedModel, old: int, new: int) -> dict[str, Difference]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar
 
 from ..compiler.ordering import compile_sort
 from ..exceptions import InvalidValueError, QueryError
@@ -134,7 +134,15 @@ class Chain(QueryState[M]):
         return self.but(batch=self.whole_number("batch_size", count))
 
     def hint(self, index: str) -> Self:
-        """Make the server use an index, by its name."""
+        """Make the server use an index, by its name.
+
+        Raises:
+            InvalidValueError: When it is no name. A name that the server does not know is a `MissingIndexError` there.
+        """
+        if not isinstance(index, str) or not index:
+            raise InvalidValueError(
+                f"{index!r} is no name of an index.", hint="list_indexes() has the names.", field="hint", value=index
+            )
         return self.but(index_hint=index)
 
     def comment(self, text: Any) -> Self:
@@ -185,7 +193,15 @@ class Chain(QueryState[M]):
     def __getitem__(self, window: slice) -> Self:
         """Take a slice, as of a list; negative bounds and steps are refused."""
         if not isinstance(window, slice) or window.step not in (None, 1):
-            raise InvalidValueError("A query is sliced as query[start:stop].", value=window)
+            raise InvalidValueError(
+                "A query is sliced as query[start:stop].", hint="One result is first(), last() or one().", value=window
+            )
+        if any(isinstance(bound, int) and bound < 0 for bound in (window.start, window.stop)):
+            raise InvalidValueError(
+                "A query cannot be sliced from its end, which only the server knows.",
+                hint='Turn the order round, order_by("-id")[:n], or use last().',
+                value=window,
+            )
         start = self.whole_number("skip", window.start or 0)
         stop = None if window.stop is None else self.whole_number("limit", window.stop)
         inner = None if stop is None else max(0, stop - start)
@@ -194,3 +210,8 @@ class Chain(QueryState[M]):
         limit = min(limits) if limits else 0
         is_empty = self.is_empty or (bool(limits) and limit == 0)
         return self.but(skipped=self.skipped + start, limited=limit, is_empty=is_empty)
+
+    if not TYPE_CHECKING:  # a checker refuses the loop without it
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError("A query is read with `await query` or `async for`, not with `for`, `in` or list().")

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any, Literal, Protocol, Self, TypeVar
 
 from ..codec import decode
+from ..commands import Distinct
+from ..compiler.lookups import fits
 from ..compiler.places import is_near
 from ..compiler.projections import field_path
 from ..exceptions import InvalidValueError
@@ -45,7 +47,7 @@ async def figure(query: QueryState[Any], operator: Operator, field: str) -> Any:
     """Return a figure of a field over the results, as a value of the field's type where it has one.
 
     Raises:
-        InvalidValueError: When the field is a list, of which MongoDB makes no figure.
+        InvalidValueError: When the field is a list, of which MongoDB makes no figure, or the figure needs numbers.
     """
     spec = spec_of(query.model)
     target = resolve(spec, field_path(spec, field))
@@ -56,10 +58,41 @@ async def figure(query: QueryState[Any], operator: Operator, field: str) -> Any:
             model=spec.name,
             field=field,
         )
+    if operator in ("$sum", "$avg") and not fits("number", target.shape):
+        raise InvalidValueError(
+            f"{spec.name}.{field} holds no numbers, so it has no {operator[1:]}.",
+            hint="min, max and distinct take values of any kind.",
+            model=spec.name,
+            field=field,
+        )
     group = {"$group": {"_id": None, "value": {operator: f"${target.stored}"}}}
     async for chunk in stream(query.model, query.aggregate_command(group), database=query.database):
         return _as_field(target, operator, decode(chunk)["value"])
     return _as_field(target, operator, 0) if operator == "$sum" else None
+
+
+async def distinct(query: QueryState[Any], field: str) -> list[Any]:
+    """Return the distinct values of a field, or of the elements of a list, as the types that the field says.
+
+    Raises:
+        CorruptDocumentError: When a stored value does not fit the field.
+    """
+    spec = spec_of(query.model)
+    target = resolve(spec, field_path(spec, field))
+    command = Distinct(
+        key=target.stored,
+        filter=query.filter_document(),
+        collation=query.rules,
+        comment=query.note,
+        read_preference=query.read_from,
+    )
+    shape = target.shape
+    while shape.kind == "array" and shape.element is not None:
+        shape = shape.element
+    convert = convert_stored(shape)
+    return [
+        None if value is None else convert(value) for value in await run(query.model, command, database=query.database)
+    ]
 
 
 async def count(query: QueryState[Any]) -> int:

@@ -1,4 +1,4 @@
-"""The query: what its results are, and the verbs that count and write."""
+"""The query: what its results are, and the verbs that count."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ import pydantic
 from typing_extensions import Unpack
 
 from ..aggregation import AggregateOptions, Aggregation, Pipeline
-from ..commands import Count, Distinct, EstimatedCount
+from ..commands import Count, EstimatedCount
 from ..compiler.projections import field_path
 from ..compiler.scopes import kind_filter
 from ..exceptions import InvalidValueError
 from ..executor import run
 from ..expressions import path_text
-from ..persistence.deleting import delete_matching, hard_delete_matching, restore_matching
-from ..persistence.updating import update_matching
 from ..schema import MappedModel, resolve, spec_of
 from ..types import Document
 from . import figures
 from .aggregating import led_aggregation, led_pipeline
-from .reading import Reading
 from .results import Objects, PartialObjects, RawRows, Results, Values, projected
+from .writing import Writing
 
 M = TypeVar("M", bound=MappedModel)
 R = TypeVar("R")
@@ -32,7 +30,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class QuerySet(Reading[M, R], Generic[M, R]):
+class QuerySet(Writing[M, R], Generic[M, R]):
     """A query on a model, whose results are `R`: objects of the model, or what a projection makes of them.
 
     Every method that narrows or orders gives a new query; nothing is sent before `await`, `async for` or a verb.
@@ -123,18 +121,9 @@ class QuerySet(Reading[M, R], Generic[M, R]):
         return bool(await self.but(kind=RawRows({"_id": 1}), sort=())[:1].to_list())
 
     async def distinct(self, field: Any) -> list[Any]:
-        """Return the distinct values of a field, in no particular order; of a list field, those of its elements."""
-        spec = spec_of(self.model)
-        key = resolve(spec, field_path(spec, path_text(field))).stored
+        """Return the distinct values of a field, or of a list's elements, as Python types in no particular order."""
         self.refuse_window("distinct")
-        command = Distinct(
-            key=key,
-            filter=self.filter_document(),
-            collation=self.rules,
-            comment=self.note,
-            read_preference=self.read_from,
-        )
-        return await run(self.model, command, database=self.database)
+        return await figures.distinct(self, path_text(field))
 
     async def sum(self, field: Any) -> Any:
         """Return the sum of a field over the results; 0 when there are none."""
@@ -176,51 +165,6 @@ class QuerySet(Reading[M, R], Generic[M, R]):
         """Return a builder of a pipeline on what the query finds; see `Model.pipeline`."""
         return led_pipeline(self, options)
 
-    async def update(self, operators: Mapping[str, Any] | None = None, /, **values: Any) -> int:
-        """Update every matching document without loading it; hooks of instances do not run.
-
-        Args:
-            operators: An update written on purpose with MongoDB's operators. Never pass input from outside here.
-            values: New field values, and keyword operators such as `age__inc=1`.
-
-        Returns:
-            How many documents matched.
-        """
-        self.refuse_window("update")
-        return await update_matching(
-            self.model,
-            self.filter_document(),
-            operators,
-            values,
-            allow_javascript=self.javascript,
-            **self.write_options(),
-        )
-
-    async def delete(self) -> int:
-        """Delete every matching document, softly when the model says so; return how many."""
-        self.refuse_window("delete")
-        return await delete_matching(self.model, self.filter_document(), **self.write_options())
-
-    async def hard_delete(self) -> int:
-        """Remove every matching document, whatever the model's policy; return how many."""
-        self.refuse_window("hard_delete")
-        return await hard_delete_matching(self.model, self.filter_document(), **self.write_options())
-
-    async def restore(self) -> int:
-        """Undo the soft delete of every matching document; return how many.
-
-        Raises:
-            NotSupportedError: When the model does not delete softly.
-            DuplicateDocumentError: When a key was taken in the meantime; documents before that one are restored.
-
-        Example:
-            >>> await User.only_deleted().restore()
-            >>> await User.filter(city="Oslo").restore()
-        """
-        self.refuse_window("restore")
-        query = self.only_deleted() if self.visibility == "active" else self
-        return await restore_matching(query.model, query.filter_document(), **query.write_options())
-
     def _returning(self, kind: Results) -> QuerySet[M, Any]:
         return cast("QuerySet[M, Any]", self.but(kind=kind))
 
@@ -238,9 +182,11 @@ class QuerySet(Reading[M, R], Generic[M, R]):
     def _own_field(self, field: Any) -> str:
         spec, name = spec_of(self.model), path_text(field)
         if name not in spec.fields:
-            resolve(spec, field_path(spec, name))
+            is_inside = "." in resolve(spec, field_path(spec, name)).stored
             raise InvalidValueError(
-                f"{name!r} lies inside a field; an object is loaded by whole fields.",
+                f"{name!r} lies inside a field; an object is loaded by whole fields."
+                if is_inside
+                else f"{spec.name} does not declare {name!r}; an object is loaded by declared fields.",
                 hint="Name the whole field, or use values() or project().",
                 model=spec.name,
                 field=name,

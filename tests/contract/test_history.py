@@ -55,6 +55,8 @@ async def test_every_write_of_an_object_is_a_version(register_any: Any) -> None:
     assert told(await Contract.history_of(str(contract.id)))[0] == (3, "delete", None)
     assert (await Contract.history_of(contract.id))[0].values == {}
     assert await Contract.history_of(99) == []
+    assert (await Contract.forget_history(99), await Contract.forget_history(contract.id)) == (0, 3)
+    assert await Contract.history_of(contract.id) == []
     with pytest.raises(DocumentNotFoundError):
         await contract.history()
 

@@ -173,6 +173,35 @@ async def test_a_veto_writes_nothing_and_leaves_the_object_as_it_was(register_an
     assert (await Guarded.get_by_id(ann.id)).name == "ann"
 
 
+async def test_fields_of_the_users_own_come_back_too_and_hooks_may_save_again(register_any: Any) -> None:
+    class Open(BaseModel):
+        name: str
+        saved: int = 0
+
+        class Meta:
+            strict_mode = False
+
+        @before(Save)
+        def mark(self) -> None:
+            self.extra = "set"
+            if self.name == "no":
+                raise ValueError("no")
+
+        @after(Save)
+        async def count(self) -> None:
+            if self.saved < 2:
+                self.saved += 1
+                await self.save()
+
+    await register_any(Open)
+    refused = Open(name="no", own=1)
+    with pytest.raises(ValueError):
+        await refused.save()
+    assert refused.model_extra == {"own": 1}
+    made = await Open.create(name="yes")
+    assert made.saved == 2 and (await Open.get_by_id(made.id)).saved == 2
+
+
 async def test_order_inheritance_and_functions_outside(register_any: Any) -> None:
     class Base(BaseModel):
         class Meta:
@@ -283,6 +312,11 @@ async def test_writes_by_query_have_hooks_of_their_own(register_any: Any) -> Non
         def note(cls, write: QueryWrite) -> None:
             seen.append(write)
 
+    @on(Item, after=QueryDelete)
+    async def outside(write: QueryWrite) -> None:
+        assert write.model is Item
+        seen.append(write)
+
     await register_any(Item)
     with skip_hooks():
         await Item.bulk_create([{"name": "a"}, {"name": "b"}])
@@ -291,7 +325,7 @@ async def test_writes_by_query_have_hooks_of_their_own(register_any: Any) -> Non
     with pytest.raises(PermissionError):
         await Item.delete_many()
     assert await Item.filter(name="b").delete() == 1
-    assert [(write.kind, write.matched) for write in seen] == [("update", 1), ("delete", 1)]
+    assert [(write.kind, write.matched) for write in seen] == [("update", 1), ("delete", 1), ("delete", 1)]
     assert not log
 
 
@@ -332,6 +366,13 @@ async def test_validators_that_ask_the_database(register_any: Any) -> None:
         ("exists", ("friends", 1), 77),
         ("value_error", ("nickname",), "red"),
     ]
+    part = (
+        await Member.filter(id=(await Member.create(email="ben", nickname="b", team_id=red.id)).id).only("nickname")
+    )[0]
+    part.nickname = "a"
+    with pytest.raises(ValidationError):  # together with the team, which was not loaded
+        await part.save()
+    await Member.filter(email="ben").delete()
     log.clear()
     ann.friends = [red.id]
     await ann.save()
@@ -370,11 +411,57 @@ async def test_hooks_on_the_wrong_kind_of_method_and_wrong_settings(register_any
         @before(QueryUpdate)
         def wrong(self, write: QueryWrite) -> None: ...
 
-    await register_any(Mixed)
-    with pytest.raises(ConfigurationError):
-        await Mixed.create()
+    class Static(BaseModel):
+        @before(Save)
+        @staticmethod
+        def wrong() -> None: ...
+
+    await register_any(Mixed, Static)
+    for model in (Mixed, Static):
+        with pytest.raises(ConfigurationError):
+            await model.create()
     with pytest.raises(ConfigurationError):
 
         class Bad(BaseModel):
             class Meta:
                 validators = ["email"]
+
+
+async def test_classes_that_share_a_collection(register_any: Any) -> None:
+    class Media(BaseModel):
+        title: str
+
+        class Meta:
+            discriminator = "kind"
+            validators = [unique("title")]
+
+        @after(Load)
+        def note(self) -> None:
+            log.append(type(self).__name__)
+
+    class Book(Media):
+        isbn: str = ""
+
+        class Meta:
+            validators = [unique("isbn")]
+
+        @before(Save)
+        def clean(self) -> None:
+            self.isbn = self.isbn.replace("-", "")
+
+        @after(Load)
+        def note_book(self) -> None:
+            log.append("book")
+
+    await register_any(Media, Book)
+    made = await Media.bulk_create([Media(title="a"), Book(title="b", isbn="1-2")])
+    assert [document.isbn for document in made if isinstance(document, Book)] == ["12"]
+    await Media.all().order_by("id")
+    assert sorted(log) == ["Book", "Media", "book"]
+    with pytest.raises(ValidationError) as caught:  # titles are unique among all media
+        await Media.bulk_create([Book(title="a", isbn="7"), Media(title="c"), Book(title="c", isbn="12")])
+    assert [(error["type"], error["loc"]) for error in caught.value.errors()] == [
+        ("unique", (0, "title")),
+        ("unique", (2, "title")),
+        ("unique", (2, "isbn")),
+    ]

@@ -77,6 +77,9 @@ class Thing(BaseModel):
     data: bytes | None = None
     place: Point | None = None
     area: AnyGeometry | None = None
+    extras: list[dict[str, Any]] = Field(default_factory=list)
+    grid: list[list[int]] = Field(default_factory=list)
+    mixed: list[int | str] = Field(default_factory=list)
 
 
 DOCUMENTS: list[dict[str, Any]] = [
@@ -99,6 +102,9 @@ DOCUMENTS: list[dict[str, Any]] = [
         "flags": 5,
         "data": b"\x01\x02",
         "place": Point(10.75, 59.91),
+        "extras": [{"n": 1, "m": {"k": [1, 2]}, "size": 9}],
+        "grid": [[1, 2], [3]],
+        "mixed": [1, "x"],
         "area": Polygon([[(10, 59), (11, 59), (11, 60), (10, 60), (10, 59)]]),
     },
     {
@@ -245,6 +251,18 @@ ROWS: list[tuple[str, Any, str, str]] = [
     ("settings__level__gte", 3, '{"settings.level": {$gte: 3}}', 'a'),
     ("settings__deep__x", "y", '{"settings.deep.x": "y"}', 'a'),
     ("settings", {"level": 3, "deep": {"x": "y"}}, '{settings: {$eq: {level: 3, deep: {x: "y"}}}}', 'a'),
+    ("settings__not__exists", True, '{$nor: [{settings: {$exists: true}}]}', ''),
+    ("extras__size", 1, '{extras: {$size: 1}}', 'a'),
+    ("extras__not__size", 0, '{$nor: [{extras: {$size: 0}}]}', 'a'),
+    ("extras__n__gte", 1, '{"extras.n": {$gte: 1}}', 'a'),
+    ("extras__0__m__k__1", 2, '{"extras.0.m.k.1": 2}', 'a'),
+    ("extras__contains", {"n": 1}, '{extras: {$eq: {n: 1}}}', ''),
+    ("extras__elem_match", {"n__gte": 1, "m__k": 2}, '{extras: {$elemMatch: {n: {$gte: 1}, "m.k": 2}}}', 'a'),
+    ("extras__elem_match", {"m__k__elem_match": {"gt": 1}}, '{extras: {$elemMatch: {"m.k": {$elemMatch: {$gt: 1}}}}}', 'a'),
+    ("grid__elem_match", {"size": 1}, '{grid: {$elemMatch: {$size: 1}}}', 'a'),
+    ("grid__elem_match", {"elem_match": {"gt": 2}}, '{grid: {$elemMatch: {$elemMatch: {$gt: 2}}}}', 'a'),
+    ("grid__elem_match", {"not__size": 2, "not": []}, '{grid: {$elemMatch: {$not: {$size: 2}, $ne: []}}}', 'a'),
+    ("mixed__elem_match", {"type": "string", "ne": "y"}, '{mixed: {$elemMatch: {$type: "string", $ne: "y"}}}', 'a'),
     ("flags__bits_all_set", 5, '{flags: {$bitsAllSet: 5}}', 'a'),
     ("flags__bits_all_set", [0, 2], '{flags: {$bitsAllSet: [0, 2]}}', 'a'),
     ("flags__bits_any_set", 6, '{flags: {$bitsAnySet: 6}}', 'abc'),
@@ -353,6 +371,10 @@ BAD: list[tuple[str, Any, type[QueryError]]] = [
     ("n__between", 5, InvalidValueError),
     ("n__isnull", "yes", InvalidValueError),
     ("n__exists", None, InvalidValueError),
+    ("grid__elem_match", {"not__size": 2, "not__contains": 1}, InvalidValueError),
+    ("mixed__elem_match", {"eq": {"$gt": 1}}, UnsafeQueryError),
+    ("extras__elem_match", {"n": {"$gt": 1}}, UnsafeQueryError),
+    ("extras__elem_match", {"n__$where": "1"}, QueryError),
     ("n__type", None, InvalidValueError),
     ("n__type", [], InvalidValueError),
     ("n__type", True, InvalidValueError),

@@ -58,6 +58,11 @@ async def test_soft_deletes_and_restores(register_any: Any, heard: list[Written]
     await one.restore()
     await one.hard_delete()
     assert told(heard) == [("create", 1), ("delete", 1), ("restore", 1), ("delete", 1)]
+    two = await Kept.create(name="two")
+    same = await Kept.get_by_id(two.id)
+    heard.clear()
+    assert await two.hard_delete() and not await same.hard_delete()  # it was gone already
+    assert told(heard) == [("delete", 1)]
 
 
 async def test_writes_by_query_carry_the_filter(register_any: Any, heard: list[Written]) -> None:

@@ -17,6 +17,7 @@ from mongodb_orm import (
     Circle,
     GeometryCollection,
     Indexed,
+    InvalidValueError,
     LineString,
     MissingIndexError,
     MultiLineString,
@@ -314,6 +315,14 @@ def test_what_is_no_expression(make: Any) -> None:
 def test_a_misspelt_field_in_a_calculation() -> None:
     with pytest.raises(UnknownFieldError, match="quantity"):
         Order.filter(Order.f.price * Order.f.quantiti > 3).filter_document()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "make", [lambda o: o.first + 1 == "x1", lambda o: o.first * 2 == "xx", lambda o: 5 - o.last == 1]
+)
+def test_text_is_no_number(make: Any) -> None:
+    with pytest.raises(InvalidValueError, match="text and what is none"):
+        Order.filter(make(Order.f)).filter_document()
 
 
 def test_values_of_users_never_become_expressions() -> None:

@@ -350,6 +350,33 @@ async def test_the_sum_of_decimals_is_exact(register: Any) -> None:
     assert await Resident.all().max("balance") == Decimal("0.1")
 
 
+async def test_distinct_values_are_python_types(people: list[Resident]) -> None:
+    def ordered(values: list[Any]) -> list[Any]:
+        return sorted(values, key=str)
+
+    assert ordered(await Resident.distinct("color")) == [Color.BLUE, Color.RED]
+    assert ordered(await Resident.distinct("born")) == [date(1990, 1, 2), None]
+    assert ordered(await Resident.distinct("worked", color=Color.BLUE)) == [timedelta(hours=1)]
+    assert ordered(await Resident.distinct("tags")) == ["x", "y"]
+    assert ordered(await Resident.distinct(Resident.f.address.street)) == ["Main 1"]
+    assert await Resident.distinct("address", name="Ann") == [Address(st="Main 1", city="Oslo")]
+    assert await Resident.distinct("age", name="nobody") == []
+
+
+async def test_distinct_decimals(register: Any) -> None:
+    await register(Resident)
+    await Resident.create(name="Ann", lines=[{"sku": "a", "price": "2.50"}, {"sku": "b", "price": "1"}])
+    assert sorted(await Resident.distinct("lines.price")) == [Decimal("1"), Decimal("2.50")]
+    assert await Resident.distinct("balance") == [Decimal(0)]
+
+
+async def test_a_sum_needs_numbers(people: list[Resident]) -> None:
+    for field in ("name", "born"):
+        with pytest.raises(InvalidValueError, match="holds no numbers"):
+            await Resident.all().sum(field)
+    assert await Resident.all().min("name") == "Ann"
+
+
 async def test_sample(people: list[Resident]) -> None:
     found = await Resident.all().sample(2)
     assert len({p.id for p in found}) == 2

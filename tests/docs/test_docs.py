@@ -11,16 +11,26 @@ import re
 import subprocess
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mongodb_orm import close_all_connections
+from mongodb_orm.compiler.operators import LOOKUPS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(python|text)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def lookups_are_forgotten() -> Iterator[None]:
+    kept = dict(LOOKUPS)
+    yield
+    for name in LOOKUPS.keys() - kept.keys():
+        del LOOKUPS[name]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -23,6 +23,8 @@ async def mistakes() -> None:
     field(User.f.age).in_(["seventeen"])  # refused
     field(User.f.age).nothing_like_it()  # refused
     await User.countt()  # refused
+    for _ in User.filter():  # refused
+        pass
     User.pipeline().sort(User.f.agee)  # refused
     User.pipeline().grup(by="age")  # refused
     User.aggregate([], max_tim=5)  # refused
