@@ -55,6 +55,9 @@ _OPERATORS: dict[str, tuple[str, Callable[[Shape, Any, Place], Any]]] = {
 }
 
 
+_OF_LISTS = frozenset({"$push", "$addToSet", "$pull", "$pullAll", "$pop"})
+
+
 def _end(value: Any, place: Place) -> int:
     if value in (1, -1) and not isinstance(value, bool):
         return int(value)
@@ -128,6 +131,8 @@ def _operation(spec: ModelSpec, target: Resolved, written: str, name: str, value
     if name == "set":
         return "$set", _validated(spec, target, written, value, place)
     operator, convert = _OPERATORS[name]
+    if operator in _OF_LISTS and target.shape.kind not in ("array", "any"):
+        raise place.refuse(value, f"{name} needs a list, which this field is not.")
     return operator, convert(target.shape, value, place)
 
 

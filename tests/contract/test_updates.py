@@ -116,6 +116,7 @@ async def test_update_one_updates_one(register_any: Any) -> None:
         ((updates.push(F.tags, "a", sort=5),), {}, InvalidValueError),
         ((updates.bit(F.age, nand=1),), {}, InvalidValueError),
         ((5,), {}, InvalidValueError),
+        ((updates.push(F.name, "x"),), {}, InvalidValueError),
         ((), {"bags__push": {"$each": [{"a": 1}]}}, UnsafeQueryError),
         ((), {"bags__pull": {"$exists": True}}, UnsafeQueryError),
         ((), {"bags__push_all": [{"$each": []}]}, UnsafeQueryError),
