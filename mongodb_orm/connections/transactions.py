@@ -22,6 +22,8 @@ Outcome = Literal["committed", "aborted", "unknown"]
 
 _COMMIT_SECONDS = 120.0
 """How long a commit is retried, as long as MongoDB's drivers do in their `with_transaction`."""
+_COMMIT_PAUSE = 0.005
+_LONGEST_PAUSE = 1.0
 _ABORT_SECONDS = 5.0
 _TOO_LATE = 50
 """The server's code for a commit that took longer than its `max_commit_time`."""
@@ -131,7 +133,7 @@ class Transaction:
         return outer.session
 
     async def _commit(self, unit: Unit) -> None:
-        deadline = time.monotonic() + _COMMIT_SECONDS
+        deadline, pause = time.monotonic() + _COMMIT_SECONDS, _COMMIT_PAUSE
         while True:
             try:
                 with unit.using() as session:
@@ -141,6 +143,8 @@ class Transaction:
                 if not is_retried or time.monotonic() >= deadline:
                     raise _commit_error(error) from error
                 unit.state = "open"
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
             else:
                 return
 

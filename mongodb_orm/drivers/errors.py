@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from bson.errors import BSONError
@@ -236,6 +237,15 @@ def _configuration(error: BaseException, target: Target | None) -> MongoDBORMErr
 
 def _safe(error: BaseException) -> str:
     return "" if "@" in str(error) or "://" in str(error) else f"{error}."
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Translate what a driver raises in the block."""
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        raise translate(error) from error
 
 
 _Build = Callable[[BaseException, "Target | None"], MongoDBORMError]

@@ -8,8 +8,10 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from ..commands import Aggregate
 from ..types import Target
+from .arguments import transaction_arguments
 from .base import TransactionOptions
-from .pymongo_async import PyMongoDriver, transaction_arguments, translated
+from .errors import translated
+from .pymongo_async import PyMongoDriver
 
 
 class MotorDriver(PyMongoDriver):

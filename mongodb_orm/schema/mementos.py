@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -66,6 +67,7 @@ class _Open:
 
 
 is_open = _Open()
+_lock = threading.Lock()
 _current: ContextVar[Mementos | None] = ContextVar("mongodb_orm_mementos", default=None)
 
 
@@ -73,11 +75,13 @@ _current: ContextVar[Mementos | None] = ContextVar("mongodb_orm_mementos", defau
 def keeping(mementos: Mementos) -> Iterator[None]:
     """Let the block's touches be kept."""
     token = _current.set(mementos)
-    is_open.count += 1
+    with _lock:  # event loops of several threads count together
+        is_open.count += 1
     try:
         yield
     finally:
-        is_open.count -= 1
+        with _lock:
+            is_open.count -= 1
         _current.reset(token)
 
 
