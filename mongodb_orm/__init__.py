@@ -15,6 +15,9 @@ from .connections import (
     start_embedded,
     stop_embedded,
 )
+from .connections.attempts import run_transaction, transaction, transactional
+from .connections.transactions import causal
+from .connections.units import in_transaction, on_commit, on_rollback
 from .exceptions import (
     BulkDuplicateError,
     BulkError,
@@ -42,6 +45,7 @@ from .exceptions import (
     StaleDocumentError,
     TimeoutError,
     TransactionError,
+    TransientTransactionError,
     UnencodableValueError,
     UnknownFieldError,
     UnknownLookupError,
@@ -227,6 +231,7 @@ __all__ = [
     "TextSearch",
     "TimeoutError",
     "TransactionError",
+    "TransientTransactionError",
     "UnencodableValueError",
     "UnknownFieldError",
     "UnknownLookupError",
@@ -249,6 +254,7 @@ __all__ = [
     "before",
     "bottom",
     "bottom_n",
+    "causal",
     "close_all_connections",
     "comment_with_caller",
     "count",
@@ -267,6 +273,7 @@ __all__ = [
     "first_n",
     "health_check",
     "health_report",
+    "in_transaction",
     "integral",
     "last",
     "last_n",
@@ -279,6 +286,8 @@ __all__ = [
     "min_n",
     "observe",
     "on",
+    "on_commit",
+    "on_rollback",
     "push",
     "rank",
     "register_all_models",
@@ -286,6 +295,7 @@ __all__ = [
     "register_lookup",
     "register_model",
     "register_models",
+    "run_transaction",
     "setup_logging",
     "shift",
     "skip_hooks",
@@ -296,6 +306,8 @@ __all__ = [
     "sum_",
     "top",
     "top_n",
+    "transaction",
+    "transactional",
     "unique",
     "updates",
 ]

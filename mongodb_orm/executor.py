@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from . import monitoring, sightings
 from .commands import Aggregate, Command, Find
 from .connections import Connection, connections
+from .connections.units import unit_for
 from .exceptions import BulkError, DuplicateDocumentError, MongoDBORMError
 from .schema import MappedModel, ModelSpec, spec_of
 from .types import Sort, Target
@@ -25,9 +26,21 @@ async def connection_for(model: type[MappedModel]) -> Connection:
 
 
 async def run(
-    model: type[MappedModel], command: Command[R], *, collection: str | None = None, database: str | None = None
+    model: type[MappedModel],
+    command: Command[R],
+    *,
+    collection: str | None = None,
+    database: str | None = None,
+    ambient: bool = True,
 ) -> R:
     """Run a command on a model's collection, or on another one, in its database or in another one.
+
+    Args:
+        model: The model class.
+        command: The command.
+        collection: Another collection than the model's.
+        database: Another database than the model's.
+        ambient: Whether it takes part in the transaction that is open.
 
     Raises:
         MongoDBORMError: What the driver says, translated; names of fields are the model's.
@@ -39,8 +52,13 @@ async def run(
         command = monitoring.with_caller(command)
     start = time.perf_counter()
     failure: BaseException | None = None
+    unit = unit_for(connection.driver, command, spec.name) if ambient else None
     try:
-        answer = await connection.driver.execute(target, command)
+        if unit is None:
+            answer = await connection.driver.execute(target, command)
+        else:
+            with unit.using() as session:
+                answer = await connection.driver.execute(target, command, session)
     except BaseException as error:
         failure = error
         _give_model_names(spec.names, error)
@@ -59,8 +77,9 @@ async def stream(
     *,
     collection: str | None = None,
     database: str | None = None,
+    ambient: bool = True,
 ) -> AsyncIterator[bytes]:
-    """Yield the results of a read as concatenated BSON, a chunk for each batch."""
+    """Yield the results of a read as concatenated BSON, a chunk for each batch; arguments as for `run`."""
     spec = spec_of(model)
     connection = connections.open_connection_of(model) or await connections.connection_for(model)
     target = Target(database or connection.database, collection or spec.collection, spec.name)
@@ -68,7 +87,10 @@ async def stream(
         command = monitoring.with_caller(command)
     start = time.perf_counter()
     failure: BaseException | None = None
-    chunks = connection.driver.stream(target, command)
+    unit = unit_for(connection.driver, command, spec.name) if ambient else None
+    chunks = connection.driver.stream(target, command, None if unit is None else unit.session)
+    if unit is not None:
+        chunks = unit.stream(chunks)
     is_noted = False
     try:
         async for chunk in chunks:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..extras import load_extra
-from .base import Driver, ServerInfo
+from .base import Driver, ServerInfo, TransactionOptions
 
-__all__ = ["Driver", "ServerInfo", "driver_class"]
+__all__ = ["Driver", "ServerInfo", "TransactionOptions", "driver_class"]
 
 _CLASSES = {
     "motor": ("mongodb_orm.drivers.motor", "MotorDriver", "motor"),

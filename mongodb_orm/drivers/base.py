@@ -23,6 +23,20 @@ class ServerInfo(NamedTuple):
     pool: dict[str, int]
 
 
+class TransactionOptions(NamedTuple):
+    """What a transaction is asked for.
+
+    Attributes:
+        read_concern: `"snapshot"`, `"majority"` or `"local"`.
+        write_concern: `"majority"`, or a number of members.
+        max_commit_time: Seconds that the server may take to commit.
+    """
+
+    read_concern: str
+    write_concern: str | int
+    max_commit_time: float | None
+
+
 class Driver(Protocol):
     """A connection to one deployment.
 
@@ -42,6 +56,26 @@ class Driver(Protocol):
 
     async def execute(self, target: Target, command: Command[R], session: Any = None) -> R:
         """Run a command that has one answer."""
+        ...
+
+    async def start_session(self, *, causal: bool) -> Any:
+        """Begin a session; a transaction needs one."""
+        ...
+
+    async def start_transaction(self, session: Any, options: TransactionOptions) -> None:
+        """Begin a transaction in a session; the server hears of it with the first command."""
+        ...
+
+    async def commit(self, session: Any) -> None:
+        """Commit a session's transaction; again, when it was tried before."""
+        ...
+
+    async def abort(self, session: Any) -> None:
+        """Abort a session's transaction."""
+        ...
+
+    async def end_session(self, session: Any) -> None:
+        """End a session."""
         ...
 
     async def ping(self, timeout: float) -> None:

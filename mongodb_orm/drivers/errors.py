@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from bson.errors import BSONError
@@ -24,6 +25,7 @@ from ..exceptions import (
     OperationError,
     QueryError,
     TimeoutError,
+    TransientTransactionError,
     UnencodableValueError,
 )
 from ..types import Target
@@ -146,6 +148,13 @@ def _operation(error: BaseException, target: Target | None) -> MongoDBORMError:
             hint="Transactions need a replica set.",
             code=code,
         )
+    if "TransientTransactionError" in _labels(error):
+        return TransientTransactionError(
+            f"The transaction was dropped for a passing reason{_of(target)}: {message}.",
+            hint="Do all of it again; run_transaction(), @transactional and transaction.attempts() do so.",
+            code=code,
+            labels=_labels(error),
+        )
     if code in (10334, 17280, 17419) or "BSONObjectTooLarge" in message:
         return DocumentTooLargeError("The document is over 16 MiB.", model=target.model if target else None, code=code)
     hint = "Check user, password and authSource." if code in _ACCESS_CODES else ""
@@ -228,6 +237,15 @@ def _configuration(error: BaseException, target: Target | None) -> MongoDBORMErr
 
 def _safe(error: BaseException) -> str:
     return "" if "@" in str(error) or "://" in str(error) else f"{error}."
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Translate what a driver raises in the block."""
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        raise translate(error) from error
 
 
 _Build = Callable[[BaseException, "Target | None"], MongoDBORMError]

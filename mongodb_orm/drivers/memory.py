@@ -127,6 +127,10 @@ class MemoryDriver(PyMongoDriver):
         except (TypeError, ValueError, KeyError) as error:
             raise OperationError(f"The memory backend cannot run this: {error}.") from error
 
+    async def start_session(self, *, causal: bool) -> Any:
+        """Refuse: mongomock has no sessions."""
+        raise _lacks("sessions and transactions")
+
     async def ping(self, timeout: float) -> None:
         """Answer at once."""
 

@@ -8,6 +8,9 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from ..commands import Aggregate
 from ..types import Target
+from .arguments import transaction_arguments
+from .base import TransactionOptions
+from .errors import translated
 from .pymongo_async import PyMongoDriver
 
 
@@ -19,6 +22,16 @@ class MotorDriver(PyMongoDriver):
     @classmethod
     def _client(cls, uri: str, options: dict[str, Any]) -> Any:
         return AsyncIOMotorClient(uri, **options)
+
+    async def start_session(self, *, causal: bool) -> Any:
+        """Begin a session."""
+        with translated():
+            return await self.client.start_session(causal_consistency=causal)
+
+    async def start_transaction(self, session: Any, options: TransactionOptions) -> None:
+        """Begin a transaction in a session; Motor does it at once."""
+        with translated():
+            session.start_transaction(**transaction_arguments(options))
 
     async def close(self) -> None:
         """Close the client; Motor does it from any loop, at once."""

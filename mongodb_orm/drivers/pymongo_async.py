@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, TypeVar, cast
 
 import bson
 import pymongo
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import AsyncMongoClient, ReadPreference, ReturnDocument
+from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo import errors as pymongo_errors
 from pymongo.errors import BulkWriteError, OperationFailure
 
@@ -37,8 +36,9 @@ from ..commands import (
 )
 from ..exceptions import BulkError
 from ..types import Document, Target, UpdateResult
-from .base import ALL_FEATURES, ServerInfo
-from .errors import DRIVER_ERRORS, translate
+from .arguments import READ_PREFERENCES, deadline, given, hint, transaction_arguments
+from .base import ALL_FEATURES, ServerInfo, TransactionOptions
+from .errors import DRIVER_ERRORS, translate, translated
 
 R = TypeVar("R")
 
@@ -50,13 +50,6 @@ RAW_OPTIONS: CodecOptions[RawBSONDocument] = CodecOptions(
     type_registry=WIRE_OPTIONS.type_registry,
 )
 _MISSING_NAMESPACE = 26
-_READ_PREFERENCES = {
-    "primary": ReadPreference.PRIMARY,
-    "primaryPreferred": ReadPreference.PRIMARY_PREFERRED,
-    "secondary": ReadPreference.SECONDARY,
-    "secondaryPreferred": ReadPreference.SECONDARY_PREFERRED,
-    "nearest": ReadPreference.NEAREST,
-}
 
 
 class PyMongoDriver:
@@ -97,7 +90,7 @@ class PyMongoDriver:
                 cursor = await self._aggregate(target, command, session)
             chunks = aiter(cursor)
             while True:
-                with _deadline(command):
+                with deadline(command):
                     try:
                         chunk = await anext(chunks)
                     except StopAsyncIteration:
@@ -118,7 +111,7 @@ class PyMongoDriver:
         try:
             if not self._topology().has_known_servers:
                 await self._find_server()
-            with _deadline(command):
+            with deadline(command):
                 return cast(R, await self._RUN[type(command)](self, target, command, session))
         except DRIVER_ERRORS as error:
             raise translate(error, target) from error
@@ -126,6 +119,31 @@ class PyMongoDriver:
             if "event loop" not in str(error):
                 raise
             raise translate(error, target) from error
+
+    async def start_session(self, *, causal: bool) -> Any:
+        """Begin a session."""
+        with translated():
+            return self.client.start_session(causal_consistency=causal)
+
+    async def start_transaction(self, session: Any, options: TransactionOptions) -> None:
+        """Begin a transaction in a session."""
+        with translated():
+            await session.start_transaction(**transaction_arguments(options))
+
+    async def commit(self, session: Any) -> None:
+        """Commit a session's transaction."""
+        with translated():
+            await session.commit_transaction()
+
+    async def abort(self, session: Any) -> None:
+        """Abort a session's transaction."""
+        with translated():
+            await session.abort_transaction()
+
+    async def end_session(self, session: Any) -> None:
+        """End a session."""
+        with translated():
+            await session.end_session()
 
     async def ping(self, timeout: float) -> None:
         """Ask for a sign of life; the driver's own deadline ends threads and sockets, not only the wait."""
@@ -195,7 +213,7 @@ class PyMongoDriver:
         collection = self._collection(target)
         if command.read_preference is None:
             return collection
-        return collection.with_options(read_preference=_READ_PREFERENCES[command.read_preference])
+        return collection.with_options(read_preference=READ_PREFERENCES[command.read_preference])
 
     def _raw_collection(self, target: Target) -> Any:
         key = (target.database, target.collection)
@@ -206,10 +224,10 @@ class PyMongoDriver:
         return collection
 
     def _find(self, target: Target, command: Find, session: Any) -> Any:
-        options = _given(
+        options = given(
             projection=command.projection,
             sort=list(command.sort) or None,
-            hint=_hint(command.hint),
+            hint=hint(command.hint),
             comment=command.comment,
             max_time_ms=command.max_time_ms,
             collation=command.collation,
@@ -221,8 +239,8 @@ class PyMongoDriver:
         )
 
     def _aggregate_arguments(self, command: Aggregate, session: Any) -> dict[str, Any]:
-        return _given(
-            hint=_hint(command.hint),
+        return given(
+            hint=hint(command.hint),
             comment=command.comment,
             maxTimeMS=command.max_time_ms,
             collation=command.collation,
@@ -239,14 +257,14 @@ class PyMongoDriver:
 
     async def _insert_one(self, target: Target, command: InsertOne, session: Any) -> None:
         await self._collection(target).insert_one(
-            RawBSONDocument(command.document), **_given(session=session, comment=command.comment)
+            RawBSONDocument(command.document), **given(session=session, comment=command.comment)
         )
 
     async def _insert_many(self, target: Target, command: InsertMany, session: Any) -> None:
         documents = [RawBSONDocument(document) for document in command.documents]
         try:
             await self._collection(target).insert_many(
-                documents, ordered=command.ordered, **_given(session=session, comment=command.comment)
+                documents, ordered=command.ordered, **given(session=session, comment=command.comment)
             )
         except BulkWriteError as error:
             ours = translate(error, target)
@@ -263,9 +281,9 @@ class PyMongoDriver:
             command.filter,
             command.update,
             upsert=command.upsert,
-            **_given(
+            **given(
                 array_filters=command.array_filters,
-                hint=_hint(command.hint),
+                hint=hint(command.hint),
                 collation=command.collation,
                 comment=command.comment,
                 session=session,
@@ -276,9 +294,7 @@ class PyMongoDriver:
     async def _delete(self, target: Target, command: Delete, session: Any) -> int:
         collection = self._collection(target)
         method = collection.delete_many if command.many else collection.delete_one
-        options = _given(
-            hint=_hint(command.hint), collation=command.collation, comment=command.comment, session=session
-        )
+        options = given(hint=hint(command.hint), collation=command.collation, comment=command.comment, session=session)
         return int((await method(command.filter, **options)).deleted_count)
 
     async def _find_and_update(self, target: Target, command: FindAndUpdate, session: Any) -> bytes | None:
@@ -287,7 +303,7 @@ class PyMongoDriver:
             command.update,
             upsert=command.upsert,
             return_document=ReturnDocument.AFTER if command.return_new else ReturnDocument.BEFORE,
-            **_given(
+            **given(
                 projection=command.projection,
                 sort=list(command.sort) or None,
                 array_filters=command.array_filters,
@@ -314,15 +330,15 @@ class PyMongoDriver:
 
     async def _find_one(self, target: Target, command: FindOne, session: Any) -> bytes | None:
         found = await self._raw_collection(target).find_one(
-            command.filter, **_given(comment=command.comment, max_time_ms=command.max_time_ms, session=session)
+            command.filter, **given(comment=command.comment, max_time_ms=command.max_time_ms, session=session)
         )
         return None if found is None else bytes(found.raw)
 
     async def _count(self, target: Target, command: Count, session: Any) -> int:
-        options = _given(
+        options = given(
             skip=command.skip or None,
             limit=command.limit or None,
-            hint=_hint(command.hint),
+            hint=hint(command.hint),
             collation=command.collation,
             maxTimeMS=command.max_time_ms,
             comment=command.comment,
@@ -331,10 +347,10 @@ class PyMongoDriver:
         return int(await self._reading(target, command).count_documents(command.filter, **options))
 
     async def _estimated_count(self, target: Target, command: EstimatedCount, session: Any) -> int:
-        return int(await self._collection(target).estimated_document_count(**_given(comment=command.comment)))
+        return int(await self._collection(target).estimated_document_count(**given(comment=command.comment)))
 
     async def _distinct(self, target: Target, command: Distinct, session: Any) -> list[Any]:
-        options = _given(
+        options = given(
             collation=command.collation,
             comment=command.comment,
             session=session,
@@ -345,12 +361,12 @@ class PyMongoDriver:
     async def _create_index(self, target: Target, command: CreateIndex, session: Any) -> str:
         return str(
             await self._collection(target).create_index(
-                list(command.keys), **{**command.options, **_given(session=session)}
+                list(command.keys), **{**command.options, **given(session=session)}
             )
         )
 
     async def _drop_index(self, target: Target, command: DropIndex, session: Any) -> None:
-        await self._collection(target).drop_index(command.name, **_given(session=session))
+        await self._collection(target).drop_index(command.name, **given(session=session))
 
     async def _list_indexes(self, target: Target, command: ListIndexes, session: Any) -> list[Document]:
         try:
@@ -367,7 +383,7 @@ class PyMongoDriver:
 
     async def _run_command(self, target: Target, command: RunCommand, session: Any) -> Document:
         database = self.client.get_database("admin" if command.admin else target.database, codec_options=CODEC_OPTIONS)
-        return dict(await database.command(dict(command.command), **_given(session=session)))
+        return dict(await database.command(dict(command.command), **given(session=session)))
 
     _RUN: ClassVar[dict[type[Command[Any]], Callable[..., Awaitable[Any]]]] = {
         InsertOne: _insert_one,
@@ -385,24 +401,3 @@ class PyMongoDriver:
         ListIndexes: _list_indexes,
         RunCommand: _run_command,
     }
-
-
-_NO_DEADLINE: AbstractContextManager[Any] = nullcontext()
-
-
-def _deadline(command: Command[Any]) -> AbstractContextManager[Any]:
-    """Return the context that ends a command in its own time.
-
-    With the client's deadline set, PyMongo computes `maxTimeMS` from it and passes over one that is given.
-    """
-    if command.max_time_ms is None:
-        return _NO_DEADLINE
-    return pymongo.timeout(command.max_time_ms / 1000)
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _hint(hint: Any) -> Any:
-    return hint if hint is None or isinstance(hint, str) else list(hint)

@@ -26,7 +26,7 @@ from ..commands import (
 )
 from ..exceptions import NotSupportedError
 from ..types import Target, UpdateResult
-from .base import ServerInfo
+from .base import ServerInfo, TransactionOptions
 
 R = TypeVar("R")
 
@@ -101,6 +101,22 @@ class RecordingDriver:
         if isinstance(answer, Mapping) and isinstance(command, FindOne | FindAndUpdate | FindAndDelete):
             answer = encode(answer, model=target.model)
         return cast(R, answer)
+
+    async def start_session(self, *, causal: bool) -> Any:
+        """Begin a session that records nothing."""
+        return self
+
+    async def start_transaction(self, session: Any, options: TransactionOptions) -> None:
+        """Begin a transaction that records nothing."""
+
+    async def commit(self, session: Any) -> None:
+        """Commit nothing."""
+
+    async def abort(self, session: Any) -> None:
+        """Abort nothing: what was recorded stays."""
+
+    async def end_session(self, session: Any) -> None:
+        """End a session."""
 
     async def ping(self, timeout: float) -> None:
         """Answer at once."""

@@ -30,6 +30,7 @@
     └── OperationError                                the server refused the operation
         ├── MissingIndexError                         a search by words or distance needs an index
         └── TransactionError                          a transaction could not go on
+            └── TransientTransactionError             ... for a passing reason: do all of it again
 
 `ValidationError` is Pydantic's own. `ConnectionError` and `TimeoutError` are the builtins' children, so code that
 knows only the builtins catches them too.
@@ -66,6 +67,7 @@ from .operations import (
     MissingIndexError,
     OperationError,
     TransactionError,
+    TransientTransactionError,
 )
 from .queries import (
     InvalidTokenError,
@@ -107,6 +109,7 @@ __all__ = [
     "StaleDocumentError",
     "TimeoutError",
     "TransactionError",
+    "TransientTransactionError",
     "UnencodableValueError",
     "UnknownFieldError",
     "UnknownLookupError",

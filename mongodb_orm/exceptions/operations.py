@@ -76,4 +76,8 @@ class MissingIndexError(OperationError):
 
 
 class TransactionError(OperationError):
-    """A transaction could not go on."""
+    """A transaction could not go on, or it is not known whether it was committed (`labels` say so)."""
+
+
+class TransientTransactionError(TransactionError):
+    """A transaction was dropped for a passing reason, such as a conflict of writes: doing all of it again is safe."""

@@ -20,6 +20,7 @@ from ..exceptions import (
 from ..executor import run
 from ..hooks import Create, hooks_of
 from ..schema import MappedModel, is_new, set_snapshot, spec_of
+from ..schema.mementos import is_open, touch
 from .attending import attend
 from .identifiers import new_ids, note_given_id
 from .notices import observers
@@ -52,6 +53,8 @@ async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = T
 
 async def _create_all(model: type[D], documents: list[D], ordered: bool) -> list[D]:
     spec = spec_of(model)
+    for document in documents if is_open.count else ():
+        touch(document)
     if any(hooks_of(kind) for kind in set(map(type, documents))):
         for document in documents:
             revalidate(document)

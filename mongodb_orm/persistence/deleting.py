@@ -12,6 +12,7 @@ from ..executor import run
 from ..hooks import Delete as Deleting
 from ..hooks import Restore
 from ..schema import MappedModel, ModelSpec, SoftDeletion, database_of, mark_deleted, set_snapshot, spec_of
+from ..schema.mementos import touch
 from ..timestamps import current_datetime, in_utc, later_than
 from .attending import attended, run_by_query
 from .saving import missing, stored_id
@@ -38,6 +39,7 @@ async def hard_delete(document: MappedModel) -> bool:
     Returns:
         Whether it was there.
     """
+    touch(document)
     removed = await run(type(document), Delete(filter={"_id": stored_id(document)}), database=database_of(document))
     mark_deleted(document)
     return bool(removed)
@@ -145,6 +147,7 @@ async def _soft_delete(document: MappedModel) -> bool:
 
 
 async def _mark(document: MappedModel, moment: datetime | None) -> bool:
+    touch(document)
     spec = spec_of(type(document))
     deletion = _deletion_of(spec)
     flag_name, moment_name = _stored(spec, deletion)

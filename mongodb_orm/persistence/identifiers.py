@@ -119,7 +119,7 @@ async def _increment(model: type[MappedModel], count: int) -> int:
     )
     for _ in range(_RACES):
         try:
-            raw = await run(model, command, collection=COUNTERS)
+            raw = await run(model, command, collection=COUNTERS, ambient=False)
         except DuplicateDocumentError:  # another process made the counter in the same moment
             continue
         return int(decode(raw or b"")["last"])
@@ -128,11 +128,11 @@ async def _increment(model: type[MappedModel], count: int) -> int:
 
 async def _raise_to(model: type[MappedModel], value: int) -> None:
     command = Update(filter={"_id": spec_of(model).collection}, update={"$max": {"last": value}}, upsert=True)
-    await run(model, command, collection=COUNTERS)
+    await run(model, command, collection=COUNTERS, ambient=False)
 
 
 async def _highest_id(model: type[MappedModel]) -> int:
     command = Find(filter={"_id": {"$gte": 0}}, projection={"_id": 1}, sort=(("_id", -1),), limit=1)
-    async for chunk in stream(model, command):
+    async for chunk in stream(model, command, ambient=False):
         return int(decode(chunk)["_id"])
     return 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..codec import decode
+from ..connections.units import on_commit
 from ..schema import MappedModel
 from ..types import Document
 
@@ -104,7 +105,7 @@ async def tell(written: Written) -> None:
     """Tell the observers of a write."""
     listening = [callback for model, callback in observers if issubclass(written.model, model)]
     if listening:
-        await _call_all(listening, written)
+        await on_commit(lambda: _call_all(listening, written))
 
 
 async def _call_all(listening: list[Observer], written: Written) -> None:

@@ -17,6 +17,7 @@ from ..exceptions import (
 from ..executor import run
 from ..hooks import Create, Save, hooks_of
 from ..schema import MappedModel, ModelSpec, database_of, is_deleted, set_snapshot, snapshot_of, spec_of
+from ..schema.mementos import touch
 from ..timestamps import current_datetime, later_than
 from ..tracking import Changes, diff
 from .attending import attended
@@ -35,6 +36,7 @@ async def insert(document: D, *, check: bool = False) -> D:
         DuplicateDocumentError: When a unique index refuses it.
         UnencodableValueError: When BSON cannot hold a value.
     """
+    touch(document)
     model, spec = type(document), spec_of(type(document))
     if hooks_of(model):
         revalidate(document)
@@ -67,6 +69,7 @@ async def save(document: D, *, only_update: bool = False) -> D:
         ValidationError: When a changed value does not fit its field.
         DocumentNotFoundError: When the document has vanished, or `only_update` meets a new object.
     """
+    touch(document)
     spec = spec_of(type(document))
     snapshot = snapshot_of(document)
     if snapshot is None:
@@ -113,6 +116,7 @@ async def refresh(document: D) -> D:
     fresh = await find_by_id(type(document), stored_id(document), database=database_of(document))
     if fresh is None:
         raise missing(document, "is no longer stored")
+    touch(document)
     for attribute in ("__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__"):
         object.__setattr__(document, attribute, getattr(fresh, attribute))
     set_snapshot(document, snapshot_of(fresh))

@@ -22,6 +22,7 @@ from ..compiler.keyset import (
     watched_paths,
 )
 from ..connections import connections
+from ..connections.units import in_transaction
 from ..exceptions import InvalidValueError, NotSupportedError
 from ..executor import connection_for, run, stream
 from ..schema import MappedModel, ModelSpec, spec_of
@@ -209,9 +210,10 @@ async def _read_counted(model: type[MappedModel], window: Find, database: str | 
         $setWindowFields       2.1  (5.0)  290 (298)   520 (532)  377 (275)
 
     `$facet` and `$setWindowFields` fetch and hold every match. Two commands at once use two connections and are not
-    possible in a transaction. So it is `$unionWith`: the page by its index, then the count by its own.
+    possible in a transaction. So it is `$unionWith`: the page by its index, then the count by its own. MongoDB has no
+    `$unionWith` in a transaction; there the count is a second trip.
     """
-    if _has_pipeline_form(window):
+    if _has_pipeline_form(window) and not in_transaction():
         try:
             return await _read_in_one_trip(model, window, database)
         except NotSupportedError as error:

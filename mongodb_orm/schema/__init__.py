@@ -4,6 +4,7 @@ from .deletion import SoftDeletion
 from .indexes import Indexed, IndexSpec, index_from, keys_from
 from .kinds import Family, family_of
 from .mapped import (
+    STATE_SLOTS,
     MappedModel,
     carry_state,
     database_of,
@@ -23,6 +24,7 @@ from .spec import FieldSpec, ModelSpec, Resolved, fields_of, member_names, resol
 
 __all__ = [
     "ANY",
+    "STATE_SLOTS",
     "Family",
     "FieldSpec",
     "IndexSpec",

@@ -17,6 +17,7 @@ from ..timestamps import current_datetime
 from ..types import teach_pydantic_object_ids
 from .deletion import SoftDeletion
 from .kinds import Family, join_family
+from .mementos import is_open, touch
 from .normalizing import with_utc_datetimes
 from .settings import settings_of
 from .spec import ModelSpec
@@ -109,6 +110,11 @@ class MappedModel(pydantic.BaseModel):
                 )
             return super().__getattr__(name)
 
+        def __setattr__(self, name: str, value: Any) -> None:
+            if is_open.count:
+                touch(self)
+            super().__setattr__(name, value)
+
     def get_deferred_fields(self) -> frozenset[str]:
         """Return the fields that were not loaded, because the query left them out."""
         return frozenset(type(self).__pydantic_fields__.keys() - vars(self).keys())
@@ -128,16 +134,17 @@ class MappedModel(pydantic.BaseModel):
 
     def __getstate__(self) -> dict[Any, Any]:
         state: dict[Any, Any] = super().__getstate__()
-        return {**state, **{slot: getattr(self, slot) for slot in _STATE if hasattr(self, slot)}}
+        return {**state, **{slot: getattr(self, slot) for slot in STATE_SLOTS if hasattr(self, slot)}}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
-        kept = {slot: state.pop(slot) for slot in _STATE if slot in state}
+        kept = {slot: state.pop(slot) for slot in STATE_SLOTS if slot in state}
         super().__setstate__(state)
         for slot, value in kept.items():
             object.__setattr__(self, slot, value)
 
 
-_STATE = ("_mongo_snapshot", "_mongo_database")
+STATE_SLOTS = ("_mongo_snapshot", "_mongo_database")
+"""What an object carries beside its fields."""
 
 _slot: Any = MappedModel.__dict__["_mongo_snapshot"]
 
@@ -168,7 +175,7 @@ def mark_deleted(document: MappedModel) -> None:
 
 def carry_state(source: MappedModel, copy: C) -> C:
     """Give a copy the state of its source: it stands for the same stored document."""
-    for slot in _STATE:
+    for slot in STATE_SLOTS:
         if hasattr(source, slot):
             object.__setattr__(copy, slot, getattr(source, slot))
     return copy
