@@ -307,7 +307,7 @@ class PyMongoDriver:
                 projection=command.projection,
                 sort=list(command.sort) or None,
                 array_filters=command.array_filters,
-                hint=_hint(command.hint),
+                hint=hint(command.hint),
                 collation=command.collation,
                 comment=command.comment,
                 session=session,
@@ -316,15 +316,9 @@ class PyMongoDriver:
         return None if found is None else bytes(found.raw)
 
     async def _find_and_delete(self, target: Target, command: FindAndDelete, session: Any) -> bytes | None:
+        options = given(hint=hint(command.hint), collation=command.collation, comment=command.comment, session=session)
         found = await self._raw_collection(target).find_one_and_delete(
-            command.filter,
-            **_given(
-                sort=list(command.sort) or None,
-                hint=_hint(command.hint),
-                collation=command.collation,
-                comment=command.comment,
-                session=session,
-            ),
+            command.filter, sort=list(command.sort) or None, **options
         )
         return None if found is None else bytes(found.raw)
 

@@ -10,6 +10,7 @@ from ..commands import FindAndDelete, FindAndUpdate
 from ..compiler.changes import UpdateLike, compile_update, stamped
 from ..exceptions import InvalidValueError
 from ..schema import MappedModel, is_new, mark_deleted, set_database, spec_of
+from ..schema.mementos import touch
 from ..timestamps import current_datetime
 from .attending import run_by_query
 from .deleting import marking
@@ -104,6 +105,7 @@ async def find_and_delete(
     raw = await run_by_query(model, command, database=database, kind="delete")
     document = _loaded(model, raw, database)
     if document is not None:
+        touch(document)
         mark_deleted(document)
     return document
 

@@ -9,6 +9,7 @@ import pydantic
 
 from ..exceptions import InvalidValueError, UnknownFieldError
 from ..schema import MappedModel, ModelSpec, snapshot_of, spec_of
+from ..schema.mementos import touch
 from .saving import revalidate, save, stored_id
 
 D = TypeVar("D", bound=MappedModel)
@@ -23,6 +24,7 @@ async def patch(document: D, data: pydantic.BaseModel | Mapping[str, Any]) -> D:
         InvalidValueError: When a field is protected.
         ValidationError: When a value does not fit; the object stays as it was.
     """
+    touch(document)
     stored_id(document)
     values = sent(document, data)
     state, before, given = snapshot_of(document), dict(vars(document)), set(document.__pydantic_fields_set__)

@@ -11,6 +11,7 @@ from ..compiler.changes import CompiledUpdate, UpdateLike, compile_update, stamp
 from ..executor import run
 from ..hooks import Update as Updating
 from ..schema import MappedModel, database_of, spec_of
+from ..schema.mementos import touch
 from ..timestamps import current_datetime, later_than
 from ..tracking import diff
 from .attending import attended, run_by_query
@@ -66,6 +67,7 @@ async def update_document(document: D, changes: Iterable[UpdateLike], values: Ma
         InvalidValueError: When the update makes no sense.
     """
     spec = spec_of(type(document))
+    touch(document)
     stored_id(document)  # an object that is not stored is an error before any hook runs
     compiled = compile_update(spec, changes, values)
     if not compiled:
