@@ -130,6 +130,19 @@ class FindAndUpdate(Command["bytes | None"]):
     upsert: bool = False
     return_new: bool = True
     projection: Mapping[str, Any] | None = None
+    array_filters: Sequence[Mapping[str, Any]] | None = None
+    hint: str | Sequence[tuple[str, Any]] | None = None
+    collation: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindAndDelete(Command["bytes | None"]):
+    """Remove one document and answer it, encoded, as it was."""
+
+    filter: Filter
+    sort: Sort = ()
+    hint: str | Sequence[tuple[str, Any]] | None = None
+    collation: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

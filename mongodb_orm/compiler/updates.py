@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ..exceptions import InvalidValueError, UnknownFieldError, UnknownLookupError, relocated
 from ..expressions import FieldUpdate
-from ..schema import ModelSpec, Resolved, Shape, resolve
+from ..schema import ModelSpec, Resolved, Shape, fields_of, resolve
 from .agg_expressions import refuse_javascript
 from .casting import Place, cast, cast_all, refuse_operators
 from .keywords import root_shape, split_path
@@ -50,11 +51,16 @@ _OPERATORS: dict[str, tuple[str, Callable[[Shape, Any, Place], Any]]] = {
     "pull_all": ("$pullAll", lambda shape, value, place: _elements(shape, value, place)["$each"]),
     "pop": ("$pop", lambda shape, value, place: _end(value, place)),
     "bit": ("$bit", lambda shape, value, place: _bits(value, place)),
+    "set_on_insert": ("$setOnInsert", cast),
     "unset": ("$unset", lambda shape, value, place: ""),
     "current_date": ("$currentDate", lambda shape, value, place: True),
 }
 
 
+_REMOVING = frozenset({"$unset", "$rename"})
+"""Operators that may name what the model does not know any more."""
+_KNOWN = frozenset({operator for operator, _ in _OPERATORS.values()} | _REMOVING | {"$set", "$setOnInsert"})
+_SETTING = {"set": "$set", "set_on_insert": "$setOnInsert"}
 _OF_LISTS = frozenset({"$push", "$addToSet", "$pull", "$pullAll", "$pop"})
 
 
@@ -128,8 +134,8 @@ def refuse_conflicts(spec: ModelSpec, update: Operators) -> None:
 
 
 def _operation(spec: ModelSpec, target: Resolved, written: str, name: str, value: Any, place: Place) -> tuple[str, Any]:
-    if name == "set":
-        return "$set", _validated(spec, target, written, value, place)
+    if name in ("set", "set_on_insert"):
+        return _SETTING[name], _validated(spec, target, written, value, place)
     operator, convert = _OPERATORS[name]
     if operator in _OF_LISTS and target.shape.kind not in ("array", "any"):
         raise place.refuse(value, f"{name} needs a list, which this field is not.")
@@ -142,6 +148,7 @@ def compile_operators(spec: ModelSpec, update: Mapping[str, Any], *, allow_javas
     Raises:
         InvalidValueError: When it is no such update, or would change the id.
     """
+    strict = Scope(root_shape(spec), name=spec.name, is_strict=not spec.accepts_extra)
     scope = Scope(root_shape(spec))
     result: Operators = {}
     for operator, fields in update.items():
@@ -153,11 +160,19 @@ def compile_operators(spec: ModelSpec, update: Mapping[str, Any], *, allow_javas
                 value=update,
             )
         refuse_javascript(operator, allow_javascript, spec.name)
+        if operator not in _KNOWN:
+            near = get_close_matches(operator, _KNOWN, n=1)
+            raise InvalidValueError(
+                f"There is no update operator {operator!r}.",
+                hint=f"Did you mean {near[0]!r}?" if near else f"Operators are: {', '.join(sorted(_KNOWN))}.",
+                model=spec.name,
+                value=operator,
+            )
         for name, value in fields.items():
-            stored = scope.path(name)
+            stored = (scope if operator in _REMOVING else strict).path(name)
             if stored == "_id" and operator != "$setOnInsert":
                 refuse_protected(spec, stored, Place(spec.name, name))
-            renamed = scope.path(value) if operator == "$rename" else value
+            renamed = strict.path(value) if operator == "$rename" else value
             result.setdefault(operator, {})[stored] = renamed
     return result
 
@@ -188,18 +203,36 @@ def _ends_path(shape: Shape, part: str) -> bool:
 
 
 def _validated(spec: ModelSpec, target: Resolved, keyword: str, value: Any, place: Place) -> Any:
-    field = spec.names.get(target.stored)
+    declared = _declared(spec, target)
     if target.shape.kind == "any":
         refuse_operators(value, place)
-        return value
+        if declared is None:
+            return value
     try:
-        if field is not None:
-            return _field_adapter(spec.model, field).validate_python(value)
+        if declared is not None:
+            return _field_adapter(*declared).validate_python(value)
         return TypeAdapter(
             target.shape.annotation | None if target.shape.optional else target.shape.annotation
         ).validate_python(value)
     except ValidationError as error:
         raise relocated(spec.name, [((keyword,), error)]) from error
+
+
+def _declared(spec: ModelSpec, target: Resolved) -> tuple[type[pydantic.BaseModel], str] | None:
+    """Return the model, nested or not, and the field that a path ends at; None where no model declares it."""
+    name = spec.names.get(target.stored)
+    if name is not None:
+        return spec.model, name
+    stored, above = target.steps[-1]
+    while above.kind == "array" and above.element is not None:
+        if stored.isdigit() or stored.startswith("$"):
+            return None
+        above = above.element
+    if above.model is None:
+        return None
+    return next(
+        ((above.model, field.name) for field in fields_of(above.model).values() if field.stored == stored), None
+    )
 
 
 @lru_cache(maxsize=4096)

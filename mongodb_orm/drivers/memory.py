@@ -21,6 +21,7 @@ from ..commands import (
     Distinct,
     EstimatedCount,
     Find,
+    FindAndDelete,
     FindAndUpdate,
     FindOne,
     InsertMany,
@@ -148,7 +149,7 @@ class MemoryDriver(PyMongoDriver):
             raise _lacks("database commands")
         if getattr(command, "collation", None) is not None:
             raise _lacks("collation")
-        if isinstance(command, Find | FindOne | Count | Delete | Update | FindAndUpdate | Distinct):
+        if isinstance(command, Find | FindOne | Count | Delete | Update | FindAndUpdate | FindAndDelete | Distinct):
             _refuse_filter(command.filter)
         if isinstance(command, Update | FindAndUpdate):
             _refuse_update(command.update)
@@ -201,9 +202,16 @@ class MemoryDriver(PyMongoDriver):
         found = await self._collection(target).find_one_and_update(
             _plain(command.filter),
             _plain(command.update),
+            projection=_plain(command.projection),
             upsert=command.upsert,
             sort=list(command.sort) or None,
             return_document=ReturnDocument.AFTER if command.return_new else ReturnDocument.BEFORE,
+        )
+        return None if found is None else bson.encode(found, codec_options=CODEC_OPTIONS)
+
+    async def _find_and_delete(self, target: Target, command: FindAndDelete, session: Any) -> bytes | None:
+        found = await self._collection(target).find_one_and_delete(
+            _plain(command.filter), sort=list(command.sort) or None
         )
         return None if found is None else bson.encode(found, codec_options=CODEC_OPTIONS)
 
@@ -237,6 +245,7 @@ class MemoryDriver(PyMongoDriver):
         Update: _update,
         Delete: _delete,
         FindAndUpdate: _find_and_update,
+        FindAndDelete: _find_and_delete,
         FindOne: _find_one,
         Count: _count,
         EstimatedCount: _estimated_count,
@@ -284,6 +293,8 @@ def _refuse_filter(filter_: Any) -> None:
 
 
 def _refuse_update(update: Any) -> None:
+    if isinstance(update, list):
+        refuse_pipeline(rewritten(update), _lacks, _refuse_filter)
     if isinstance(update, Mapping):
         for operator in update:
             if operator in _UPDATE_OPERATORS:
@@ -291,8 +302,8 @@ def _refuse_update(update: Any) -> None:
             if operator not in _KNOWN_UPDATES:
                 raise OperationError(f"Unknown modifier: {operator}.", code=9)
         for key, _ in _pairs(update):
-            if "$[" in key:
-                raise _lacks("$[] in paths")
+            if "$[" in key or key.endswith(".$"):
+                raise _lacks("$[] in paths, and $ at their end")
 
 
 def _refuse_index(command: CreateIndex) -> None:

@@ -25,6 +25,7 @@ from ..commands import (
     DropIndex,
     EstimatedCount,
     Find,
+    FindAndDelete,
     FindAndUpdate,
     FindOne,
     InsertMany,
@@ -305,9 +306,19 @@ class PyMongoDriver:
             **given(
                 projection=command.projection,
                 sort=list(command.sort) or None,
+                array_filters=command.array_filters,
+                hint=hint(command.hint),
+                collation=command.collation,
                 comment=command.comment,
                 session=session,
             ),
+        )
+        return None if found is None else bytes(found.raw)
+
+    async def _find_and_delete(self, target: Target, command: FindAndDelete, session: Any) -> bytes | None:
+        options = given(hint=hint(command.hint), collation=command.collation, comment=command.comment, session=session)
+        found = await self._raw_collection(target).find_one_and_delete(
+            command.filter, sort=list(command.sort) or None, **options
         )
         return None if found is None else bytes(found.raw)
 
@@ -374,6 +385,7 @@ class PyMongoDriver:
         Update: _update,
         Delete: _delete,
         FindAndUpdate: _find_and_update,
+        FindAndDelete: _find_and_delete,
         FindOne: _find_one,
         Count: _count,
         EstimatedCount: _estimated_count,

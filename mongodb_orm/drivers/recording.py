@@ -16,6 +16,7 @@ from ..commands import (
     DropIndex,
     EstimatedCount,
     Find,
+    FindAndDelete,
     FindAndUpdate,
     FindOne,
     InsertMany,
@@ -35,6 +36,7 @@ _DEFAULTS: Mapping[type[Command[Any]], Any] = {
     Find: [],
     Aggregate: [],
     FindOne: None,
+    FindAndDelete: None,
     FindAndUpdate: None,
     Count: 0,
     EstimatedCount: 0,
@@ -82,7 +84,8 @@ class RecordingDriver:
         Args:
             command: The command's class, such as `mongodb_orm.commands.Find`.
             answers: One for each time, the last for all that follow: a list of stored documents for `Find` and
-                `Aggregate`, a stored document or None for `FindOne` and `FindAndUpdate`, a number for counts.
+                `Aggregate`, a stored document or None for `FindOne`, `FindAndUpdate` and
+                `FindAndDelete`, a number for counts.
         """
         self._answers[command] = list(answers)
 
@@ -95,7 +98,7 @@ class RecordingDriver:
     async def execute(self, target: Target, command: Command[R], session: Any = None) -> R:
         """Return the answer."""
         answer = self._next(target, command)
-        if isinstance(answer, Mapping) and isinstance(command, FindOne | FindAndUpdate):
+        if isinstance(answer, Mapping) and isinstance(command, FindOne | FindAndUpdate | FindAndDelete):
             answer = encode(answer, model=target.model)
         return cast(R, answer)
 

@@ -54,13 +54,14 @@ from .nodes import EVERYTHING, And, Compare, Condition, Keywords, Not, Or, Path,
 from .sources import From
 from .stages import Checked
 from .text import TextSearch
-from .updates import FieldUpdate
+from .updates import ArrayFilter, FieldUpdate
 
 __all__ = [
     "EVERYTHING",
     "Accumulator",
     "And",
     "AnyGeometry",
+    "ArrayFilter",
     "Box",
     "Calculated",
     "Checked",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .fields import path_text
+from .nodes import Condition, join
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,37 @@ class FieldUpdate:
     modifiers: tuple[tuple[str, Any], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ArrayFilter:
+    """Which elements `$[name]` in the path of a change stands for; made by `where`."""
+
+    name: str
+    condition: Condition
+
+
+def where(name: str, /, *conditions: Any, **lookups: Any) -> ArrayFilter:
+    """Say which elements of a list `$[name]` in the path of another change stands for.
+
+    Args:
+        name: The name between the brackets.
+        conditions: Conditions on the element's fields.
+        lookups: Keyword lookups on them; for plain values the lookups alone, such as `gte=5`.
+
+    Example:
+        >>> await User.filter(id=1).update(updates.inc("grades.$[low].score", 5), updates.where("low", score__lt=50))
+        >>> await User.filter(id=1).update(updates.set_("marks.$[m]", 0), updates.where("m", lt=0))
+    """
+    return ArrayFilter(name, join(*conditions, **lookups))
+
+
 def set_(field: Any, value: Any) -> FieldUpdate:
     """Give the field a value."""
     return FieldUpdate(path_text(field), "set", value)
+
+
+def set_on_insert(field: Any, value: Any) -> FieldUpdate:
+    """Give the field a value where `upsert` makes the document; an existing one keeps its own."""
+    return FieldUpdate(path_text(field), "set_on_insert", value)
 
 
 def unset(field: Any) -> FieldUpdate:

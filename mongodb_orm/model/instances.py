@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from ..persistence import changing, deleting, saving
+import pydantic
+
+from ..compiler.changes import UpdateLike
+from ..persistence import changing, deleting, patching, saving, updating
 from ..persistence.changing import Change
 from .reading import ReadableModel
 
@@ -92,6 +95,50 @@ class StoredModel(ReadableModel):
             DocumentNotFoundError: When the object is not stored.
         """
         return changing.rollback(self)
+
+    async def update(self, /, *changes: UpdateLike, **values: Any) -> Self:
+        """Update the document at once and show the result here; other changes of the object stay unsaved.
+
+        Hooks for `Update` and `Save` run; what they change before the write is written too.
+
+        Args:
+            changes: As in `QuerySet.update`. Never pass input from outside here; that belongs into `patch`.
+            values: New field values, and keyword operators such as `visits__inc=1`.
+
+        Returns:
+            The object.
+
+        Raises:
+            DocumentNotFoundError: When the document is not stored.
+            InvalidValueError: When two changes concern the same field, or the id.
+
+        Example:
+            >>> await user.update(updates.push(User.f.tags, "new"), visits__inc=1)
+        """
+        return await updating.update_document(self, changes, values)
+
+    async def patch(self, data: pydantic.BaseModel | Mapping[str, Any], /) -> Self:
+        """Change the fields that a client sent and save; all or nothing.
+
+        Fields that a Pydantic object did not set stay as they are, inside nested ones too. Protected fields are
+        refused: the id, timestamps, marks of soft deletion and `Meta.protected`. What is sent is data: no operator of
+        MongoDB's is ever taken as one.
+
+        Args:
+            data: A Pydantic object or a mapping, under the model's names.
+
+        Returns:
+            The object.
+
+        Raises:
+            ValidationError: When a value does not fit; the object stays as it was.
+            UnknownFieldError: When a field does not exist.
+            InvalidValueError: When a field is protected.
+
+        Example:
+            >>> await user.patch(UserUpdate(city="Rome"))
+        """
+        return await patching.patch(self, data)
 
     async def delete(self) -> bool:
         """Delete the document, softly when the model says so.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from ..compiler.changes import UpdateLike
 from ..exceptions import DuplicateDocumentError, InvalidValueError
 from ..persistence import saving
 from .instances import StoredModel
@@ -70,6 +71,61 @@ class WritableModel(StoredModel):
         """
         query = cls.all()
         return await (query.filter(*conditions, **lookups) if conditions or lookups else query).delete()
+
+    @classmethod
+    async def find_one_and_update(
+        cls,
+        filter: Any,  # noqa: A002
+        /,
+        *changes: UpdateLike,
+        return_old: bool = False,
+        **values: Any,
+    ) -> Self | None:
+        """Update the first document that matches and return it; see `QuerySet.find_one_and_update`.
+
+        Example:
+            >>> await User.find_one_and_update({"email": "ann@example.com"}, visits__inc=1)
+        """
+        return await cls.all().filter(filter).find_one_and_update(*changes, return_old=return_old, **values)
+
+    @classmethod
+    async def find_one_and_replace(
+        cls,
+        filter: Any,  # noqa: A002
+        replacement: Any,
+        /,
+        *,
+        return_old: bool = False,
+    ) -> Self | None:
+        """Replace the first document that matches and return it; see `QuerySet.find_one_and_replace`."""
+        return await cls.all().filter(filter).find_one_and_replace(replacement, return_old=return_old)
+
+    @classmethod
+    async def find_one_and_delete(cls, *conditions: Any, **lookups: Any) -> Self | None:
+        """Delete the first document that matches and return it; see `QuerySet.find_one_and_delete`."""
+        return await cls.all().filter(*conditions, **lookups).find_one_and_delete()
+
+    @classmethod
+    async def upsert(cls, by: Mapping[str, Any], /, *changes: UpdateLike, **values: Any) -> tuple[Self, bool]:
+        """Update the document with the values `by`, or make it: the model's defaults with the update done to them.
+
+        Safe against concurrent calls when a unique index covers the fields in `by`. Hooks of instances do not run.
+
+        Args:
+            by: What it is found by: fields and their values.
+            changes: As in `QuerySet.update`, and `updates.set_on_insert`.
+            values: As in `QuerySet.update`.
+
+        Returns:
+            The document as it is now, and whether it was made.
+
+        Raises:
+            ValidationError: When a new document would not fit the model.
+
+        Example:
+            >>> user, made = await User.upsert({"email": "ann@example.com"}, username="ann", visits__inc=1)
+        """
+        return await cls.all().upsert(by, *changes, **values)
 
     @classmethod
     async def get_or_create(cls, defaults: Mapping[str, Any] | None = None, /, **values: Any) -> tuple[Self, bool]:

@@ -73,13 +73,22 @@ async def delete_matching(
     spec = spec_of(model)
     if spec.deletion is None:
         return await hard_delete_matching(model, filter, database=database, **options)
-    now = current_datetime()
-    flag, moment = _stored(spec, spec.deletion)
-    update = {"$set": {flag: True, moment: now, spec.fields["updated_at"].stored: now}}
-    unmarked = {"$and": [filter, {flag: {"$ne": True}}]} if filter else {flag: {"$ne": True}}
+    unmarked, update = marking(spec, filter)
     command = Update(filter=unmarked, update=update, many=True, **options)
     result = await run_by_query(model, command, database=database, kind="delete")
     return result.matched
+
+
+def marking(spec: ModelSpec, filter: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: A002
+    """Return the filter for those of the matching documents that are not deleted yet, and the update that marks them.
+
+    Raises:
+        NotSupportedError: When the model does not delete softly.
+    """
+    now = current_datetime()
+    flag, moment = _stored(spec, _deletion_of(spec))
+    unmarked = {"$and": [filter, {flag: {"$ne": True}}]} if filter else {flag: {"$ne": True}}
+    return unmarked, {"$set": {flag: True, moment: now, spec.fields["updated_at"].stored: now}}
 
 
 async def hard_delete_matching(

@@ -1,19 +1,26 @@
-"""Updates by query, which touch documents without loading them."""
+"""Updates on the server: by query, which touch documents without loading them, and of one object at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from ..commands import Update
-from ..compiler.updates import compile_change, compile_operators, compile_values, refuse_conflicts
-from ..exceptions import InvalidValueError
-from ..expressions import FieldUpdate
-from ..schema import MappedModel, ModelSpec, spec_of
-from ..timestamps import current_datetime
-from .attending import run_by_query
+from ..codec import codec_of, decode
+from ..commands import FindAndUpdate, Update
+from ..compiler.changes import CompiledUpdate, UpdateLike, compile_update, stamped
+from ..executor import run
+from ..hooks import Update as Updating
+from ..schema import MappedModel, database_of, spec_of
+from ..schema.mementos import touch
+from ..timestamps import current_datetime, later_than
+from ..tracking import diff
+from .attending import attended, run_by_query
+from .changing import loaded_snapshot
+from .locking import next_version, reason_of_miss, version_filter
+from .reflecting import reflect
+from .saving import stored_id
 
-UpdateLike = FieldUpdate | Mapping[str, Any] | None
+D = TypeVar("D", bound=MappedModel)
 
 
 async def update_matching(
@@ -32,7 +39,7 @@ async def update_matching(
     Args:
         model: The model class.
         filter: The compiled filter.
-        changes: Updates written on purpose: typed changes, MongoDB's operators, or plain field values.
+        changes: Updates written on purpose: typed changes, MongoDB's operators, plain field values, or a pipeline.
         values: Field values and keyword operators; never taken for operators of MongoDB's.
         many: Whether every match is updated, or only one.
         allow_javascript: Whether server-side JavaScript may pass.
@@ -43,49 +50,60 @@ async def update_matching(
         How many documents matched.
     """
     spec = spec_of(model)
-    update = _compile(spec, changes, values, allow_javascript)
-    if not update:
+    compiled = compile_update(spec, changes, values, allow_javascript=allow_javascript)
+    if not compiled:
         return 0
-    _stamp(spec, update)
-    command = Update(filter=filter, update=update, many=many, **options)
+    compiled = stamped(spec, compiled, current_datetime())
+    command = Update(filter=filter, update=compiled.update, array_filters=compiled.array_filters, many=many, **options)
     return (await run_by_query(model, command, database=database)).matched
 
 
-def _compile(
-    spec: ModelSpec, changes: Iterable[UpdateLike], values: Mapping[str, Any], allow_javascript: bool
-) -> dict[str, dict[str, Any]]:
-    update: dict[str, dict[str, Any]] = {}
-    for change in changes:
-        if change is not None:
-            _join(spec, update, _compile_one(spec, change, allow_javascript))
-    _join(spec, update, compile_values(spec, values))
-    refuse_conflicts(spec, update)
-    return update
+async def update_document(document: D, changes: Iterable[UpdateLike], values: Mapping[str, Any]) -> D:
+    """Update a stored object's document at once, and show the result in the object.
+
+    Changes of the object that were not saved stay as they are, and stay unsaved. What hooks before the write change is
+    written along.
+
+    Raises:
+        DocumentNotFoundError: When the document is not stored.
+        InvalidValueError: When the update makes no sense.
+    """
+    spec = spec_of(type(document))
+    touch(document)
+    stored_id(document)  # an object that is not stored is an error before any hook runs
+    compiled = compile_update(spec, changes, values)
+    if not compiled:
+        return document
+    return await _update(document, compiled, codec_of(type(document)).dump_value(document))
 
 
-def _compile_one(spec: ModelSpec, change: UpdateLike, allow_javascript: bool) -> dict[str, dict[str, Any]]:
-    if isinstance(change, FieldUpdate):
-        return compile_change(spec, change)
-    if not isinstance(change, Mapping):
-        raise InvalidValueError(
-            "An update is a change such as updates.inc(Model.f.age), or a mapping of operators or of field values.",
-            model=spec.name,
-            value=change,
-        )
-    if any(str(key).startswith("$") for key in change):
-        return compile_operators(spec, change, allow_javascript=allow_javascript)
-    return compile_values(spec, change)
+@attended(Updating)
+async def _update(document: D, compiled: CompiledUpdate, before: Mapping[str, Any]) -> D:
+    model, spec = type(document), spec_of(type(document))
+    now = codec_of(model).dump_value(document)
+    hooked = diff(before, now, spec.known).set
+    stored = decode(loaded_snapshot(document))
+    version = {spec.fields[name].stored: number for name, number in next_version(spec, stored).items()}
+    compiled = stamped(spec, compiled.setting({**hooked, **version}), later_than(vars(document).get("updated_at")))
+    raw = await run(
+        model,
+        FindAndUpdate(
+            filter={"_id": stored["_id"], **version_filter(spec, stored)},
+            update=compiled.update,
+            array_filters=compiled.array_filters,
+            projection=_projection(document),
+        ),
+        database=database_of(document),
+    )
+    if raw is None:
+        raise await reason_of_miss(document)
+    reflect(document, raw, compiled.paths)
+    return document
 
 
-def _join(spec: ModelSpec, update: dict[str, dict[str, Any]], more: dict[str, dict[str, Any]]) -> None:
-    for operator, fields in more.items():
-        joined = update.setdefault(operator, {})
-        if twice := sorted(joined.keys() & fields.keys()):
-            raise InvalidValueError(f"{', '.join(twice)} is updated twice.", model=spec.name, field=twice[0])
-        joined.update(fields)
-
-
-def _stamp(spec: ModelSpec, update: dict[str, dict[str, Any]]) -> None:
-    stored = spec.fields["updated_at"].stored
-    if not any(stored in fields for fields in update.values()):
-        update.setdefault("$set", {})[stored] = current_datetime()
+def _projection(document: MappedModel) -> dict[str, int] | None:
+    """Return what an object knows of its document, None for all of it."""
+    fields = spec_of(type(document)).fields
+    if not document.get_deferred_fields():
+        return None
+    return {fields[name].stored: 1 for name in fields if name in vars(document)}

@@ -40,6 +40,8 @@ class ModelConfig:
             leaves it out.
         validators: Checks that ask the database: `unique(...)`, `exists(...)`; those of base classes hold too.
         scopes: Conditions by name, or functions that return one, for `scope(name)`.
+        protected: Fields that `patch()` and the routes of `crud_router` never set, those of base classes included; the
+            id, timestamps and marks of soft deletion are always among them.
         discriminator: The field that names a document's class: the subclasses share this class's collection then, and
             reading gives objects of the class that a document names.
     """
@@ -59,6 +61,7 @@ class ModelConfig:
     default_scope: Any = None
     scopes: Mapping[str, Any] = field(default_factory=dict)
     discriminator: str = ""
+    protected: Sequence[str] = ()
 
 
 _NAMES = tuple(setting.name for setting in fields(ModelConfig))
@@ -139,6 +142,10 @@ def _problem(name: str, value: Any) -> str:
         return "must be True or False"
     if name == "indexes" and (isinstance(value, str | Mapping) or not isinstance(value, Sequence)):
         return "must be a list of index declarations"
+    if name == "protected" and not (
+        isinstance(value, list | tuple | set | frozenset) and all(isinstance(field, str) for field in value)
+    ):
+        return "must be a list of field names"
     if name == "validators" and not (
         isinstance(value, list | tuple) and all(isinstance(v, Unique | Exists) for v in value)
     ):

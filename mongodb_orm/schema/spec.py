@@ -156,6 +156,28 @@ class ModelSpec:
         return (*marked, *map(index_from, self.settings.indexes))
 
     @cached_property
+    def protected(self) -> frozenset[str]:
+        """The fields that what a client sends must not set.
+
+        Raises:
+            ConfigurationError: When `Meta.protected` names none.
+        """
+        names = {self.id_field, "created_at", "updated_at", *_declared_protected(self.model)}
+        if self.versioning is not None:
+            names.add(self.versioning.field)
+        if unknown := sorted(names - self.fields.keys()):
+            raise ConfigurationError(
+                f"{self.name}.Meta.protected names {unknown[0]!r}, which is no field.",
+                model=self.name,
+                setting="protected",
+            )
+        if self.deletion is not None:
+            names |= {self.deletion.flag, self.deletion.moment}
+        if self.family is not None:
+            names.add(self.family.discriminator)
+        return frozenset(names)
+
+    @cached_property
     def known(self) -> Known:
         """The tree of stored names, for finding changes."""
         names = known_names(self.model)
@@ -177,6 +199,13 @@ class ModelSpec:
 
     def __repr__(self) -> str:
         return f"<ModelSpec {self.name} in {self.collection!r}>"
+
+
+def _declared_protected(model: type[pydantic.BaseModel]) -> Iterator[str]:
+    """Yield what a class and its bases protect: a subclass cannot take it back unnoticed."""
+    for base in model.__mro__:
+        for layer in getattr(base.__dict__.get("Meta"), "__mro__", ()):
+            yield from vars(layer).get("protected", ())
 
 
 def _marked(model: type[pydantic.BaseModel], path: tuple[str, ...], above: frozenset[type]) -> Iterator[IndexSpec]:

@@ -331,6 +331,23 @@ async def test_soft_deletion_checks_and_increments(register_any: Any) -> None:
     assert await note.hard_delete()
 
 
+async def test_updating_an_object_checks_and_increments(register: Any) -> None:
+    await register(Account)
+    account = await Account.create(balance=1)
+    other = await Account.get_by_id(account.id)
+    assert other is not None
+    await account.update(balance__inc=5)
+    assert (account.balance, account.version) == (6, 2)
+    with pytest.raises(StaleDocumentError) as caught:
+        await other.update(balance__inc=5)
+    assert (caught.value.expected, caught.value.found) == (1, 2)
+    with pytest.raises(InvalidValueError, match="protected"):
+        await account.patch({"version": 9})
+    await account.patch({"balance": 7})
+    assert (account.balance, account.version) == (7, 3)
+    assert await Account.get_by_id(account.id) == account
+
+
 async def test_documents_from_before_versions(register: Any, raw: Any) -> None:
     await register(Account)
     raw.account.insert_one({"_id": 1, "name": "old"})

@@ -6,6 +6,7 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
+import pydantic
 import pytest
 from pydantic import Field
 
@@ -13,6 +14,7 @@ from mongodb_orm import (
     BaseModel,
     InvalidValueError,
     NotSupportedError,
+    Q,
     UnknownFieldError,
     UnsafeQueryError,
     ValidationError,
@@ -143,3 +145,104 @@ async def test_fifty_concurrent_calls_make_one_document(register: Any) -> None:
     results = await asyncio.gather(*(Player.update_or_create({"age": 2}, name="bob") for _ in range(50)))
     assert await Player.filter(name="bob").count() == 1
     assert sum(made for _, made in results) == 1
+
+
+class Mark(pydantic.BaseModel):
+    points: int = Field(default=0, ge=0, serialization_alias="p")
+    subject: str = "math"
+
+
+class Pupil(BaseModel):
+    name: str = ""
+    marks: list[Mark] = Field(default_factory=list)
+    numbers: list[int] = Field(default_factory=list)
+    total: int = 0
+    code: str = Field(default="x", alias="c")
+
+
+P = Pupil.f
+MARKS = [Mark(points=1), Mark(points=5, subject="art"), Mark(points=9)]
+
+ELEMENTS: list[tuple[tuple[Any, ...], dict[str, Any], list[int], list[int]]] = [
+    ((updates.inc("marks.$[low].points", 10), updates.where("low", points__lt=6)), {}, [11, 15, 9], [1, -2, 3]),
+    ((updates.where("low", points__lt=6, subject="art"),), {"marks__$[low]__points": 0}, [1, 0, 9], [1, -2, 3]),
+    ((updates.where("m", Q(points=1) | Q(subject="art")),), {"marks__$[m]__points__inc": 1}, [2, 6, 9], [1, -2, 3]),
+    ((updates.set_("numbers.$[n]", 0), updates.where("n", lt=0)), {}, [1, 5, 9], [1, 0, 3]),
+    ((updates.mul("numbers.$[]", 2), updates.inc("marks.$[].points")), {}, [2, 6, 10], [2, -4, 6]),
+    ((updates.set_("numbers.1", 7),), {}, [1, 5, 9], [1, 7, 3]),
+]
+
+
+@pytest.mark.parametrize("case", ELEMENTS, ids=lambda case: str(case[0]))
+async def test_elements(case: Any, register: Any) -> None:
+    await register(Pupil)
+    changes, values, points, numbers = case
+    pupil = await Pupil.create(marks=MARKS, numbers=[1, -2, 3])
+    assert await Pupil.all().update(*changes, **values) == 1
+    await pupil.refresh_from_db()
+    assert ([mark.points for mark in pupil.marks], pupil.numbers) == (points, numbers)
+
+
+async def test_the_element_that_matched(register_any: Any, any_config: Any) -> None:
+    await register_any(Pupil)
+    pupil = await Pupil.create(marks=MARKS, numbers=[1, -2, 3])
+    assert await Pupil.filter(marks__subject="art").update(updates.inc("marks.$.points")) == 1
+    await pupil.refresh_from_db()
+    assert [mark.points for mark in pupil.marks] == [1, 6, 9]
+    if any_config.mongo_uri.startswith("memory"):
+        with pytest.raises(NotSupportedError):
+            await Pupil.filter(numbers=-2).update(updates.set_("numbers.$", 2))
+        return
+    assert await Pupil.filter(numbers=-2).update(updates.set_("numbers.$", 2)) == 1
+    await pupil.refresh_from_db()
+    assert pupil.numbers == [1, 2, 3]
+
+
+async def test_pipelines_speak_the_models_names(register: Any) -> None:
+    await register(Pupil)
+    pupil = await Pupil.create(marks=MARKS, numbers=[1, 2])
+    stages = [{"$set": {"total": {"$add": [{"$sum": "$marks.points"}, {"$sum": "$numbers"}]}, "code": "$name"}}]
+    assert await Pupil.all().update(stages) == 1
+    stored = await Pupil.filter(id=pupil.id).one()
+    assert (stored.total, stored.code) == (18, "")
+    assert stored.updated_at >= pupil.updated_at
+    await pupil.update([{"$set": {"total": {"$add": ["$total", 1]}}}])
+    assert pupil.total == 19
+    found = await Pupil.all().find_one_and_update([{"$set": {"total": {"$size": "$marks"}}}])
+    assert found is not None and found.total == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "values", "error"),
+    [
+        ((updates.inc("marks.$[low].points"),), {}, InvalidValueError),
+        ((updates.where("low", points=1),), {"total": 1}, InvalidValueError),
+        ((updates.inc("marks.$[low].point"), updates.where("low", points=1)), {}, UnknownFieldError),
+        ((updates.inc("marks.$[low].points"), updates.where("low", point=1)), {}, UnknownFieldError),
+        ((updates.inc("marks.$[Low].points"), updates.where("Low", points=1)), {}, InvalidValueError),
+        ((updates.set_("marks.0.points", -1),), {}, ValidationError),
+        ((), {"marks__0__points": -1}, ValidationError),
+        (([{"$match": {}}],), {}, InvalidValueError),
+        (([{"$out": "x"}],), {}, InvalidValueError),
+        (([{"$set": {"id": 5}}],), {}, InvalidValueError),
+        (([{"$set": {"total": {"$function": {}}}}],), {}, UnsafeQueryError),
+        (([{"$set": {"total": 5}}],), {"name": "x"}, InvalidValueError),
+        (({"$sett": {"total": 5}},), {}, InvalidValueError),
+        (({"$set": {"totl": 5}},), {}, UnknownFieldError),
+        ((updates.min_(P.code, 5),), {}, InvalidValueError),
+    ],
+)
+async def test_elements_and_pipelines_refused_before_a_trip(changes: Any, values: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        await Pupil.all().update(*changes, **values)
+
+
+async def test_memory_refuses_filters_of_elements(register_any: Any, any_config: Any) -> None:
+    await register_any(Pupil)
+    if any_config.mongo_uri.startswith("memory"):
+        for changes in (
+            (updates.inc("marks.$[].points"),),
+            (updates.inc("marks.$[m].points"), updates.where("m", points=1)),
+        ):
+            with pytest.raises(NotSupportedError):
+                await Pupil.all().update(*changes)

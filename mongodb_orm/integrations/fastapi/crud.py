@@ -122,10 +122,7 @@ class _Routes:
 
     def update(self) -> Any:
         async def update(id: self._id, body: self._update_model) -> Any:  # type: ignore[name-defined]  # noqa: A002
-            document = await self._found(id)
-            for name, value in _sent(body).items():
-                setattr(document, name, value)
-            return await document.save()
+            return await (await self._found(id)).patch(body)
 
         return self._described(update, f"Change a {self._name}")
 

@@ -14,14 +14,12 @@ from pydantic_core import PydanticUndefined
 from ...ids import AssignedId
 from ...schema import MappedModel, spec_of
 
-_MANAGED = frozenset({"created_at", "updated_at"})
-
 
 def create_model_of(model: type[MappedModel], *, exclude: Iterable[str] = ()) -> type[pydantic.BaseModel]:
     """Return the Pydantic model of a new document: the fields of `model` but those that it manages itself.
 
-    Left out are the id where it is generated, timestamps, marks of soft deletion, and `exclude`. Unknown fields are
-    refused. Constraints hold here; validators of the model run when the document is made.
+    Left out are the id where it is generated, timestamps, marks of soft deletion, `Meta.protected`, and `exclude`.
+    Unknown fields are refused. Constraints hold here; validators of the model run when the document is made.
 
     Example:
         >>> create_model_of(User).model_fields.keys()
@@ -65,12 +63,9 @@ def _derived(model: type[MappedModel], exclude: frozenset[str], is_partial: bool
 def managed_fields(model: type[MappedModel], is_stored: bool) -> frozenset[str]:
     """Return the fields that a client never sets."""
     spec = spec_of(model)
-    names = set(_MANAGED)
     if is_stored or not isinstance(spec.id_strategy, AssignedId):
-        names.add(spec.id_field)
-    if spec.deletion is not None:
-        names |= {spec.deletion.flag, spec.deletion.moment}
-    return frozenset(names)
+        return spec.protected
+    return spec.protected - {spec.id_field}
 
 
 def _without_default(schema: dict[str, Any]) -> None:

@@ -1,0 +1,197 @@
+"""Everything that one update says, put together: operators or a pipeline, and filters of array elements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..exceptions import InvalidValueError
+from ..expressions import ArrayFilter, Compare, FieldUpdate
+from ..schema import ModelSpec
+from .filters import compile_filter_on
+from .names import Scope
+from .pipelines import compile_pipeline
+from .updates import Operators, compile_change, compile_operators, compile_values, refuse_conflicts
+
+UpdateLike = FieldUpdate | ArrayFilter | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+"""What may be written as a change: typed values, MongoDB's operators or plain field values, or a pipeline."""
+
+_STAGES = frozenset({"$set", "$addFields", "$unset", "$project", "$replaceRoot", "$replaceWith"})
+_SETTING = ("$set", "$addFields")
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledUpdate:
+    """An update under stored names; false when it changes nothing.
+
+    Attributes:
+        update: Operators, or the stages of a pipeline.
+        array_filters: What the elements fulfil that `$[name]` in a path stands for.
+    """
+
+    update: Operators | list[dict[str, Any]]
+    array_filters: list[dict[str, Any]] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.update)
+
+    @property
+    def paths(self) -> list[str] | None:
+        """The stored paths that change; None when a pipeline may change any."""
+        if isinstance(self.update, list):
+            return None
+        renamed = [path for path in self.update.get("$rename", {}).values() if isinstance(path, str)]
+        return [path for fields in self.update.values() for path in fields] + renamed
+
+    def setting(self, values: Mapping[str, Any]) -> CompiledUpdate:
+        """Return the update that sets these stored fields too, where it does not say anything of them itself."""
+        if isinstance(self.update, list):
+            said = {name for stage in self.update for key in _SETTING for name in stage.get(key, ())}
+            more = {name: {"$literal": value} for name, value in values.items() if name not in said}
+            return CompiledUpdate([*self.update, {"$set": more}] if more else self.update, self.array_filters)
+        taken = self.paths or []
+        more = {name: value for name, value in values.items() if not any(overlap(name, path) for path in taken)}
+        joined = {**self.update.get("$set", {}), **more}
+        return CompiledUpdate({**self.update, "$set": joined} if joined else self.update, self.array_filters)
+
+
+def overlap(left: str, right: str) -> bool:
+    """Return whether two dotted paths are the same, or one lies inside the other."""
+    return left == right or left.startswith(f"{right}.") or right.startswith(f"{left}.")
+
+
+def compile_update(
+    spec: ModelSpec, changes: Iterable[UpdateLike], values: Mapping[str, Any], *, allow_javascript: bool = False
+) -> CompiledUpdate:
+    """Put the changes of one update together.
+
+    Args:
+        spec: The model's mapping.
+        changes: Updates written on purpose.
+        values: Field values and keyword operators; never taken for operators of MongoDB's.
+        allow_javascript: Whether server-side JavaScript may pass.
+
+    Raises:
+        InvalidValueError: When changes contradict one another, or a pipeline stands beside others.
+        UnsafeQueryError: When it runs JavaScript that nobody asked for.
+    """
+    given = [change for change in changes if change is not None]
+    pipelines = [change for change in given if isinstance(change, Sequence) and not isinstance(change, str | bytes)]
+    if pipelines:
+        if len(given) > 1 or values:
+            raise InvalidValueError(
+                "A pipeline is a whole update; nothing stands beside it.",
+                hint='Write the other changes as stages: {"$set": {...}}.',
+                model=spec.name,
+            )
+        return CompiledUpdate(_pipeline(spec, pipelines[0], allow_javascript))
+    update: Operators = {}
+    for change in given:
+        if not isinstance(change, ArrayFilter):
+            _join(spec, update, _compile_one(spec, change, allow_javascript))
+    _join(spec, update, compile_values(spec, values))
+    refuse_conflicts(spec, update)
+    filters = [change for change in given if isinstance(change, ArrayFilter)]
+    return CompiledUpdate(update, _array_filters(spec, update, filters))
+
+
+def stamped(spec: ModelSpec, compiled: CompiledUpdate, moment: datetime) -> CompiledUpdate:
+    """Return the update that moves `updated_at` too, unless it says something of it itself."""
+    return compiled.setting({spec.fields["updated_at"].stored: moment})
+
+
+def _compile_one(spec: ModelSpec, change: Any, allow_javascript: bool) -> Operators:
+    if isinstance(change, FieldUpdate):
+        return compile_change(spec, change)
+    if not isinstance(change, Mapping):
+        raise InvalidValueError(
+            "An update is a change such as updates.inc(Model.f.age), or a mapping of operators or of field values.",
+            model=spec.name,
+            value=change,
+        )
+    if any(str(key).startswith("$") for key in change):
+        return compile_operators(spec, change, allow_javascript=allow_javascript)
+    return compile_values(spec, change)
+
+
+def _join(spec: ModelSpec, update: Operators, more: Operators) -> None:
+    for operator, fields in more.items():
+        joined = update.setdefault(operator, {})
+        if twice := sorted(joined.keys() & fields.keys()):
+            raise InvalidValueError(f"{', '.join(twice)} is updated twice.", model=spec.name, field=twice[0])
+        joined.update(fields)
+
+
+def _pipeline(spec: ModelSpec, stages: Any, allow_javascript: bool) -> list[dict[str, Any]]:
+    for stage in stages:
+        unfit = [name for name in stage if name not in _STAGES] if isinstance(stage, Mapping) else []
+        if unfit:
+            raise InvalidValueError(
+                f"{unfit[0]!r} is no stage of an update.",
+                hint=f"Updates take {', '.join(sorted(_STAGES))}.",
+                model=spec.name,
+                value=unfit[0],
+            )
+    compiled = compile_pipeline(spec, stages, allow_javascript=allow_javascript).stages
+    for stage in compiled:
+        if any("_id" in stage.get(name, ()) for name in _SETTING):
+            raise InvalidValueError(
+                f"{spec.name}.{spec.id_field}: the id of a stored document cannot change.",
+                hint="Create a new document instead.",
+                model=spec.name,
+                field=spec.id_field,
+            )
+    return compiled
+
+
+def _array_filters(spec: ModelSpec, update: Operators, filters: Sequence[ArrayFilter]) -> list[dict[str, Any]] | None:
+    """Compile each filter against the elements of the list in whose path its name stands.
+
+    Raises:
+        InvalidValueError: When a name is used without a filter, or the other way round.
+    """
+    places: dict[str, tuple[str, ...]] = {}
+    for path in (path for fields in update.values() for path in fields):
+        parts = path.split(".")
+        for position, part in enumerate(parts):
+            if part.startswith("$[") and part != "$[]":
+                places.setdefault(part[2:-1], tuple(p for p in parts[:position] if not p.startswith("$")))
+    by_name = {filter_.name: filter_ for filter_ in filters}
+    for name in by_name:
+        if not (name.isascii() and name.isalnum() and name[0].islower()):
+            raise InvalidValueError(
+                f"{name!r} names no element; MongoDB takes letters and digits, a small letter first.",
+                model=spec.name,
+                value=name,
+            )
+    if len(by_name) < len(filters) or by_name.keys() != places.keys():
+        wrong = sorted(by_name.keys() ^ places.keys()) or [filters[0].name]
+        raise InvalidValueError(
+            f"$[{wrong[0]}] needs one updates.where({wrong[0]!r}, ...), and each where() its $[name] in a path.",
+            model=spec.name,
+            value=wrong[0],
+        )
+    return [_array_filter(spec, places[name], filter_) for name, filter_ in by_name.items()] or None
+
+
+def _array_filter(spec: ModelSpec, path: tuple[str, ...], filter_: ArrayFilter) -> dict[str, Any]:
+    compiled = compile_filter_on(Scope(spec.documents, name=spec.name), Compare(path, "elem_match", filter_.condition))
+    ((_, said),) = compiled.items()
+    element = said["$elemMatch"]
+    if any(key.startswith("$") and key not in _LOGICAL for key in element):
+        return {filter_.name: element}
+    return _named(filter_.name, element)
+
+
+_LOGICAL = ("$and", "$or", "$nor")
+
+
+def _named(name: str, condition: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key if key in _LOGICAL else f"{name}.{key}": [_named(name, part) for part in value]
+        if key in _LOGICAL
+        else value
+        for key, value in condition.items()
+    }

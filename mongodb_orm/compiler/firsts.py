@@ -1,0 +1,99 @@
+"""The document that an update makes where there is none: the model's defaults, with the update done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ..codec import encode
+from ..exceptions import InvalidValueError
+from ..schema import ModelSpec
+from .changes import CompiledUpdate
+
+
+def first_values(spec: ModelSpec, by: Mapping[str, Any], compiled: CompiledUpdate) -> dict[str, Any]:
+    """Return the values of a new object's fields, as its constructor takes them.
+
+    A required field on which an operator works begins with what the operator makes of nothing.
+    """
+    values = dict(by)
+    for operator, path, operand in _steps(compiled):
+        name = spec.names.get(path)
+        if name is None or name in by:
+            continue
+        if operator in ("$set", "$setOnInsert"):
+            values[name] = operand
+        elif spec.model.__pydantic_fields__[name].is_required() and operator in _DONE:
+            values[name] = _DONE[operator](None, operand)
+    return values
+
+
+def first_document(spec: ModelSpec, document: dict[str, Any], by: Mapping[str, Any], compiled: CompiledUpdate) -> bytes:
+    """Do an update to a new document, given under stored names.
+
+    Raises:
+        InvalidValueError: When it cannot be done to a document that does not exist.
+    """
+    for operator, path, operand in _steps(compiled):
+        name = spec.names.get(path)
+        if name is not None:
+            is_done = spec.model.__pydantic_fields__[name].is_required() or name in by
+            if operator in ("$set", "$setOnInsert") or is_done:
+                continue
+        *above, last = path.split(".")
+        place: Any = document
+        for part in above:
+            place = place.setdefault(part, {}) if isinstance(place, dict) else None
+        if operator not in _DONE or not isinstance(place, dict) or "$" in path:
+            raise InvalidValueError(
+                f"{operator} on {path} cannot be done to a document that does not exist yet.",
+                hint="Use update() for what must exist.",
+                model=spec.name,
+                field=path,
+            )
+        place[last] = _DONE[operator](place.get(last), operand)
+    return encode(document, model=spec.name)
+
+
+def _steps(compiled: CompiledUpdate) -> list[tuple[str, str, Any]]:
+    update: Any = compiled.update
+    return [(operator, path, operand) for operator, fields in update.items() for path, operand in fields.items()]
+
+
+def _elements(operand: Any) -> list[Any]:
+    return list(operand["$each"]) if isinstance(operand, Mapping) and "$each" in operand else [operand]
+
+
+def _pushed(old: Any, operand: Any) -> list[Any]:
+    elements, options = list(old or ()), operand if isinstance(operand, Mapping) else {}
+    at = options.get("$position", len(elements))
+    elements[at:at] = _elements(operand)
+    if "$sort" in options:
+        elements.sort(reverse=options["$sort"] == -1)
+    keep = options.get("$slice")
+    if keep is None:
+        return elements
+    return elements[:keep] if keep >= 0 else elements[keep:]
+
+
+def _added(old: Any, operand: Any) -> list[Any]:
+    result = list(old or ())
+    result += [element for element in _elements(operand) if element not in result]
+    return result
+
+
+_DONE: dict[str, Callable[[Any, Any], Any]] = {
+    "$set": lambda old, value: value,
+    "$setOnInsert": lambda old, value: value,
+    "$inc": lambda old, by: by if old is None else old + by,
+    "$mul": lambda old, by: by * 0 if old is None else old * by,
+    "$min": lambda old, value: value if old is None else min(old, value),
+    "$max": lambda old, value: value if old is None else max(old, value),
+    "$push": _pushed,
+    "$addToSet": _added,
+    "$pull": lambda old, element: [other for other in old or () if other != element],
+    "$pullAll": lambda old, elements: [other for other in old or () if other not in elements],
+    "$currentDate": lambda old, value: datetime.now(UTC),
+}
+"""What each operator makes of a value, None where there is none."""

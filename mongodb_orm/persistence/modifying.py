@@ -1,0 +1,133 @@
+"""Finding one document and changing it in the same trip, answered as it was or as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from ..codec import codec_of, decode
+from ..commands import FindAndDelete, FindAndUpdate
+from ..compiler.changes import UpdateLike, compile_update, stamped
+from ..exceptions import InvalidValueError
+from ..schema import MappedModel, is_new, mark_deleted, set_database, spec_of
+from ..schema.mementos import touch
+from ..timestamps import current_datetime
+from .attending import run_by_query
+from .deleting import marking
+from .saving import revalidate, stamp_new
+
+D = TypeVar("D", bound=MappedModel)
+
+
+async def find_and_update(
+    model: type[D],
+    filter: dict[str, Any],  # noqa: A002
+    changes: Iterable[UpdateLike],
+    values: Mapping[str, Any],
+    *,
+    return_old: bool = False,
+    allow_javascript: bool = False,
+    **options: Any,
+) -> D | None:
+    """Update the first document that matches and return it, as it is now or as it was.
+
+    Raises:
+        InvalidValueError: When the update says nothing, or makes no sense.
+    """
+    spec = spec_of(model)
+    compiled = compile_update(spec, changes, values, allow_javascript=allow_javascript)
+    if not compiled:
+        raise InvalidValueError("There is nothing to update.", hint="Name at least one change.", model=spec.name)
+    compiled = stamped(spec, compiled, current_datetime())
+    return await _changed(
+        model, filter, compiled.update, return_old=return_old, array_filters=compiled.array_filters, **options
+    )
+
+
+async def find_and_replace(
+    model: type[D],
+    filter: dict[str, Any],  # noqa: A002
+    replacement: MappedModel | Mapping[str, Any],
+    *,
+    return_old: bool = False,
+    **options: Any,
+) -> D | None:
+    """Put other values in place of the first document that matches; its id and `created_at` stay.
+
+    Raises:
+        ValidationError: When the values do not fit.
+        InvalidValueError: When the replacement is a stored document itself, or of another model.
+    """
+    spec = spec_of(model)
+    document = model(**replacement) if isinstance(replacement, Mapping) else replacement
+    if not isinstance(document, model) or not is_new(document):
+        raise InvalidValueError(
+            f"A replacement is a new {spec.name} or a mapping of its values, not {document!r}.",
+            model=spec.name,
+            value=replacement,
+        )
+    given = vars(document)[spec.id_field]
+    if given is not None:
+        raise InvalidValueError(
+            f"{spec.name}.{spec.id_field}: the id of a stored document cannot change.",
+            hint="Leave the id out of the replacement.",
+            model=spec.name,
+            field=spec.id_field,
+            value=given,
+        )
+    revalidate(document)
+    stamp_new(document)
+    values = decode(codec_of(type(document)).dump(document))
+    kept = {"_id": "$_id"}
+    if "created_at" not in document.__pydantic_fields_set__:
+        created = spec.fields["created_at"].stored
+        kept[created] = f"${created}"
+    stages = [{"$replaceWith": {"$mergeObjects": [{"$literal": values}, kept]}}]
+    return await _changed(model, filter, stages, return_old=return_old, **options)
+
+
+async def find_and_delete(
+    model: type[D],
+    filter: dict[str, Any],  # noqa: A002
+    *,
+    database: str | None = None,
+    **options: Any,
+) -> D | None:
+    """Delete the first document that matches, by the model's policy, and return it.
+
+    One that is marked comes back with its marks, one that is removed as it was.
+    """
+    spec = spec_of(model)
+    if spec.deletion is not None:
+        unmarked, update = marking(spec, filter)
+        return await _changed(model, unmarked, update, kind="delete", database=database, **options)
+    command = FindAndDelete(filter=filter, **options)
+    raw = await run_by_query(model, command, database=database, kind="delete")
+    document = _loaded(model, raw, database)
+    if document is not None:
+        touch(document)
+        mark_deleted(document)
+    return document
+
+
+async def _changed(
+    model: type[D],
+    filter_: Mapping[str, Any],
+    update: Any,
+    *,
+    return_old: bool = False,
+    database: str | None = None,
+    kind: Any = None,
+    **options: Any,
+) -> D | None:
+    command = FindAndUpdate(filter=filter_, update=update, return_new=not return_old, **options)
+    return _loaded(model, await run_by_query(model, command, database=database, kind=kind), database)
+
+
+def _loaded(model: type[D], raw: bytes | None, database: str | None) -> D | None:
+    if raw is None:
+        return None
+    document = codec_of(model).load(raw)
+    if database is not None:
+        set_database(document, database)
+    return document

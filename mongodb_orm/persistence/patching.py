@@ -1,0 +1,100 @@
+"""Changing an object by what a client sent: only what was sent, and nothing that is not the client's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import pydantic
+
+from ..exceptions import InvalidValueError, UnknownFieldError
+from ..schema import MappedModel, ModelSpec, snapshot_of, spec_of
+from ..schema.mementos import touch
+from .saving import revalidate, save, stored_id
+
+D = TypeVar("D", bound=MappedModel)
+
+
+async def patch(document: D, data: pydantic.BaseModel | Mapping[str, Any]) -> D:
+    """Change the fields that `data` sets and save the object; all or nothing.
+
+    Raises:
+        DocumentNotFoundError: When the object is not stored.
+        UnknownFieldError: When a field does not exist.
+        InvalidValueError: When a field is protected.
+        ValidationError: When a value does not fit; the object stays as it was.
+    """
+    touch(document)
+    stored_id(document)
+    values = sent(document, data)
+    state, before, given = snapshot_of(document), dict(vars(document)), set(document.__pydantic_fields_set__)
+    try:
+        _adopt(document, values)
+        return await save(document)
+    except BaseException:
+        if snapshot_of(document) is state:
+            object.__setattr__(document, "__dict__", before)
+            object.__setattr__(document, "__pydantic_fields_set__", given)
+        raise
+
+
+def sent(document: MappedModel, data: pydantic.BaseModel | Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was sent, by field; proved to be the client's to change.
+
+    Raises:
+        UnknownFieldError: When a field does not exist.
+        InvalidValueError: When a field is protected, or `data` is neither an object nor a mapping.
+    """
+    spec = spec_of(type(document))
+    if isinstance(data, pydantic.BaseModel):
+        values = {name: getattr(data, name) for name in data.model_fields_set}
+    elif isinstance(data, Mapping):
+        values = dict(data)
+    else:
+        raise InvalidValueError(
+            f"A patch is a Pydantic object or a mapping, not a {type(data).__name__}.", model=spec.name, value=data
+        )
+    result: dict[str, Any] = {}
+    for key, value in values.items():
+        name = _name(spec, key)
+        result[name] = _whole(vars(document).get(name), value)
+    return result
+
+
+def _name(spec: ModelSpec, key: Any) -> str:
+    name = key if key in spec.fields else spec.names.get(key)
+    if name is None:
+        raise UnknownFieldError(spec.name, str(key), [field for field in spec.fields if field not in spec.protected])
+    if name in spec.protected:
+        raise InvalidValueError(
+            f"{spec.name}.{name} is protected; what a client sends must not set it.",
+            hint="Set the attribute and save, or call update(), where your own code means it.",
+            model=spec.name,
+            field=name,
+        )
+    return name
+
+
+def _whole(current: Any, value: Any) -> Any:
+    """Return a value for a field: a nested object that stands for a change is laid over what is there."""
+    if not isinstance(value, pydantic.BaseModel) or isinstance(value, MappedModel):
+        return value
+    if type(value) is type(current):
+        return value
+    values = {name: getattr(value, name) for name in value.model_fields_set}
+    if not isinstance(current, pydantic.BaseModel):
+        return {name: _whole(None, inner) for name, inner in values.items()}
+    below = {**vars(current), **(current.__pydantic_extra__ or {})}
+    return {**below, **{name: _whole(below.get(name), inner) for name, inner in values.items()}}
+
+
+def _adopt(document: MappedModel, values: Mapping[str, Any]) -> None:
+    if document.get_deferred_fields():
+        copy = document.__copy__()
+        for name, value in values.items():
+            type(document).__pydantic_validator__.validate_assignment(copy, name, value)
+        vars(document).update(vars(copy))
+    else:
+        vars(document).update(values)
+        revalidate(document)
+    document.__pydantic_fields_set__.update(values)

@@ -1,0 +1,326 @@
+"""Documents found and changed in one trip, objects updated at once, patched, and made or updated."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pydantic
+import pytest
+from pydantic import Field
+
+from mongodb_orm import (
+    BaseModel,
+    ConfigurationError,
+    DocumentNotFoundError,
+    InvalidValueError,
+    NotSupportedError,
+    SoftDeleteMixin,
+    UnknownFieldError,
+    UnsafeQueryError,
+    ValidationError,
+    after,
+    before,
+    updates,
+)
+from mongodb_orm.hooks import QueryUpdate, Save, Update
+
+
+class Address(pydantic.BaseModel):
+    city: str = "Oslo"
+    zip: str = Field(default="0001", min_length=4)
+
+
+class Member(BaseModel):
+    class Meta:
+        indexes = [{"fields": "email", "unique": True}]
+        protected = ["role"]
+
+    email: str
+    name: str = "nobody"
+    role: str = "guest"
+    visits: int = Field(default=10, ge=0)
+    tags: list[str] = Field(default_factory=lambda: ["new"])
+    address: Address = Field(default_factory=Address)
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class Note(BaseModel, SoftDeleteMixin):
+    text: str
+
+
+F = Member.f
+
+
+async def test_find_one_and_update_returns_new_or_old(register_any: Any) -> None:
+    await register_any(Member)
+    await Member.bulk_create([{"email": "a", "visits": 1}, {"email": "b", "visits": 2}])
+    query = Member.filter(visits__gte=1).order_by("-visits")
+    new = await query.find_one_and_update(updates.inc(F.visits), name="bob")
+    assert new is not None
+    assert (new.email, new.visits, new.name) == ("b", 3, "bob")
+    old = await Member.find_one_and_update({"email": "a"}, return_old=True, visits__inc=5)
+    assert old is not None and old.visits == 1
+    assert (await Member.filter(email="a").get()).visits == 6  # type: ignore[union-attr]
+    assert await Member.filter(email="z").find_one_and_update(name="x") is None
+    new.name = "ben"
+    await new.save()
+    assert await Member.exists(name="ben")
+
+
+async def test_find_one_and_update_refuses(register_any: Any) -> None:
+    for call in (
+        lambda: Member.all().find_one_and_update(),
+        lambda: Member.all().limit(1).find_one_and_update(name="x"),
+        lambda: Member.all().values("name").find_one_and_update(name="x"),
+    ):
+        with pytest.raises(InvalidValueError):
+            await call()
+
+
+async def test_find_one_and_replace_keeps_id_and_creation(register: Any) -> None:
+    await register(Member)
+    ann = await Member.create(email="a", visits=3, tags=["x"])
+    new = await Member.filter(email="a").find_one_and_replace({"email": "b", "data": {"$x": "$y"}})
+    assert new is not None
+    assert (new.id, new.created_at, new.email, new.visits, new.tags) == (ann.id, ann.created_at, "b", 10, ["new"])
+    assert new.data == {"$x": "$y"}
+    assert new.updated_at >= ann.updated_at
+    old = await Member.find_one_and_replace({"email": "b"}, Member(email="c"), return_old=True)
+    assert old is not None and old.email == "b"
+    assert await Member.filter(email="c").replace({"email": "d"}) is True
+    assert await Member.filter(email="c").replace({"email": "d"}) is False
+    for wrong in (ann, Note(text="x"), {"id": 5, "email": "x"}):
+        with pytest.raises(InvalidValueError):
+            await Member.filter(email="d").replace(wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValidationError):
+        await Member.filter(email="d").replace({"email": "x", "visits": -1})
+
+
+async def test_memory_refuses_replacing(register_any: Any, any_config: Any) -> None:
+    await register_any(Member)
+    if any_config.mongo_uri.startswith("memory"):
+        with pytest.raises(NotSupportedError):
+            await Member.all().replace({"email": "a"})
+
+
+async def test_find_one_and_delete(register_any: Any) -> None:
+    await register_any(Member, Note)
+    await Member.bulk_create([{"email": "a"}, {"email": "b"}])
+    gone = await Member.all().order_by("-email").find_one_and_delete()
+    assert gone is not None and gone.email == "b"
+    with pytest.raises(DocumentNotFoundError):
+        await gone.save()
+    assert await Member.find_one_and_delete(email="b") is None
+    assert await Member.count() == 1
+
+    await Note.create(text="x")
+    marked = await Note.find_one_and_delete(text="x")
+    assert marked is not None and marked.is_deleted
+    assert await Note.find_one_and_delete(text="x") is None
+    assert (await Note.count(), await Note.all().with_deleted().count()) == (0, 1)
+
+
+async def test_update_of_an_object_keeps_unsaved_changes(register_any: Any) -> None:
+    await register_any(Member)
+    ann = await Member.create(email="a")
+    other = await Member.get_by_id(ann.id)
+    assert other is not None
+    await other.update(visits__inc=5)
+    ann.name, ann.address.city, address = "Ann", "Rome", ann.address
+    assert await ann.update(updates.push(F.tags, "x"), visits__inc=1) is ann
+    assert (ann.visits, ann.tags, ann.name, ann.address) == (16, ["new", "x"], "Ann", address)
+    stored = await Member.get_by_id(ann.id)
+    assert stored is not None
+    assert (stored.name, stored.address.city, stored.visits, stored.updated_at) == (
+        "nobody",
+        "Oslo",
+        16,
+        ann.updated_at,
+    )
+    await ann.update(address__zip="9999")
+    assert (ann.address.city, ann.address.zip) == ("Rome", "9999")
+    await ann.save()
+    stored = await Member.get_by_id(ann.id)
+    assert stored is not None
+    assert (stored.name, stored.address.city, stored.address.zip) == ("Ann", "Rome", "9999")
+
+
+async def test_update_of_an_object_refuses(register_any: Any) -> None:
+    await register_any(Member)
+    with pytest.raises(DocumentNotFoundError):
+        await Member(email="a").update(name="x")
+    ann = await Member.create(email="a")
+    for values, error in (
+        ({"id": 5}, InvalidValueError),
+        ({"nam": 5}, UnknownFieldError),
+        ({"visits": -1}, ValidationError),
+        ({"tags__push": {"$each": []}}, UnsafeQueryError),
+    ):
+        with pytest.raises(error):
+            await ann.update(**values)
+    await Member.delete_many()
+    with pytest.raises(DocumentNotFoundError):
+        await ann.update(name="x")
+
+
+async def test_update_of_a_partial_object(register_any: Any) -> None:
+    await register_any(Member)
+    await Member.create(email="a")
+    (ann,) = await Member.all().only("name", "visits")
+    await ann.update(visits__inc=1, name="Ann")
+    assert (ann.name, ann.visits) == ("Ann", 11)
+    ann.name = "Bob"
+    await ann.save()
+    stored = await Member.get_by_id(ann.id)
+    assert stored is not None and (stored.name, stored.email, stored.tags) == ("Bob", "a", ["new"])
+
+
+async def test_hooks_of_an_update(register_any: Any) -> None:
+    happened: list[str] = []
+
+    class Page(BaseModel):
+        title: str
+        slug: str = ""
+        hits: int = 0
+
+        @before(Save)
+        def make_slug(self) -> None:
+            self.slug = self.title.lower()
+
+        @after(Update)
+        def note(self) -> None:
+            happened.append(f"after {self.hits}")
+
+        @before(QueryUpdate)
+        @classmethod
+        def by_query(cls, write: Any) -> None:
+            happened.append("query")
+
+    await register_any(Page)
+    page = await Page.create(title="A")
+    page.title = "B"
+    await page.update(hits__inc=1)
+    assert happened == ["after 1"]
+    stored = await Page.get_by_id(page.id)
+    assert stored is not None and (stored.title, stored.slug, stored.hits) == ("A", "b", 1)
+    await Page.find_one_and_update({}, hits__inc=1)
+    assert happened == ["after 1", "query"]
+
+
+class AddressPatch(pydantic.BaseModel):
+    city: str | None = None
+    zip: str | None = None
+
+
+class MemberPatch(pydantic.BaseModel):
+    name: str | None = None
+    visits: int | None = None
+    address: AddressPatch | None = None
+
+
+async def test_patch(register_any: Any) -> None:
+    await register_any(Member)
+    ann = await Member.create(email="a", name="Ann")
+    assert await ann.patch(MemberPatch(visits=3, address=AddressPatch(city="Rome"))) is ann
+    assert await ann.patch({"tags": ["x"]}) is ann
+    stored = await Member.get_by_id(ann.id)
+    assert stored is not None
+    assert (stored.name, stored.visits, stored.tags) == ("Ann", 3, ["x"])
+    assert stored.address == ann.address == Address(city="Rome", zip="0001")
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        ({"id": 5}, InvalidValueError),
+        ({"_id": 5}, InvalidValueError),
+        ({"created_at": None}, InvalidValueError),
+        ({"role": "admin"}, InvalidValueError),
+        ({"nam": "x"}, UnknownFieldError),
+        ({"name": "x", "$set": {"role": "admin"}}, UnknownFieldError),
+        ({"address.city": "x"}, UnknownFieldError),
+        ({"name": {"$set": 1}}, ValidationError),
+        ({"name": "x", "visits": -1}, ValidationError),
+        ({"name": None}, ValidationError),
+        (MemberPatch(name="x", address=AddressPatch(zip="1")), ValidationError),
+        ("name", InvalidValueError),
+    ],
+)
+async def test_patch_refuses_all_or_nothing(data: Any, error: type[Exception], register_any: Any) -> None:
+    await register_any(Member)
+    ann = await Member.create(email="a", name="Ann")
+    state = ann.model_dump()
+    with pytest.raises(error):
+        await ann.patch(data)
+    assert ann.model_dump() == state
+    assert (await Member.get_by_id(ann.id)).model_dump() == state  # type: ignore[union-attr]
+
+
+async def test_a_subclass_keeps_what_is_protected(register_any: Any) -> None:
+    class Admin(Member):
+        class Meta:
+            protected = ["name"]
+
+    await register_any(Admin, Note)
+    admin = await Admin.create(email="a")
+    for field in ("name", "role"):
+        with pytest.raises(InvalidValueError):
+            await admin.patch({field: "x"})
+    note = await Note.create(text="x")
+    with pytest.raises(InvalidValueError):
+        await note.patch({"is_deleted": True})
+
+
+async def test_protecting_an_unknown_field_is_an_error(register_any: Any) -> None:
+    class Wrong(BaseModel):
+        class Meta:
+            protected = ["rolle"]
+
+        role: str = ""
+
+    await register_any(Wrong)
+    wrong = await Wrong.create()
+    with pytest.raises(ConfigurationError):
+        await wrong.patch({"role": "x"})
+
+
+async def test_upsert(register_any: Any) -> None:
+    await register_any(Member)
+    change = (updates.push(F.tags, "x"), updates.set_on_insert(F.role, "owner"))
+    made, is_new = await Member.upsert({"email": "a"}, *change, name="Ann", visits__inc=1)
+    assert is_new
+    assert (made.name, made.visits, made.tags, made.role) == ("Ann", 11, ["new", "x"], "owner")
+    stored = await Member.get_by_id(made.id)
+    assert stored == made
+    found, is_new = await Member.upsert({"email": "a"}, *change, name="Bob", visits__inc=1)
+    assert not is_new
+    assert (found.id, found.name, found.visits, found.role) == (made.id, "Bob", 12, "owner")
+    assert found.created_at == made.created_at
+    made.name = "Eve"
+    await made.save()
+    given, is_new = await Member.upsert({"id": 50}, email="z", address__city="Rome")
+    assert is_new and given.id == 50 and given.address == Address(city="Rome")
+    assert (await Member.create(email="y")).id > 50
+
+
+async def test_upsert_refuses(register_any: Any) -> None:
+    await register_any(Member)
+    for by, values, error in (
+        ({"email": "a"}, {"visits": -1}, ValidationError),
+        ({"name": "a"}, {"visits": 1}, ValidationError),
+        ({"email__gte": "a"}, {"visits": 1}, UnknownFieldError),
+        ({"email": {"$ne": ""}}, {"visits": 1}, UnsafeQueryError),
+        ({"email": "a"}, {"visits__inc": -20}, ValidationError),
+        ({"email": "a"}, {}, InvalidValueError),
+    ):
+        with pytest.raises(error):
+            await Member.upsert(by, **values)
+    assert await Member.count() == 0
+
+
+async def test_fifty_concurrent_upserts_make_one_document(register: Any) -> None:
+    await register(Member)
+    results = await asyncio.gather(*(Member.upsert({"email": "a"}, visits__inc=1) for _ in range(50)))
+    assert sum(made for _, made in results) == 1
+    assert (await Member.filter(email="a").one()).visits == 60
