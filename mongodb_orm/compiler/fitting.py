@@ -74,10 +74,8 @@ def _validator(model: type[pydantic.BaseModel], path: tuple[str, ...]) -> Schema
     if found is None:
         return None
     node, config = found
-    return SchemaValidator(
-        {"type": "definitions", "schema": _alone(node), "definitions": list(definitions.values())},
-        config,
-    )
+    schema: Any = {"type": "definitions", "schema": _alone(node), "definitions": list(definitions.values())}
+    return SchemaValidator(schema, config)
 
 
 def _schema_of(model: type[pydantic.BaseModel]) -> Any:
