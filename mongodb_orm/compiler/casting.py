@@ -78,9 +78,18 @@ def cast_all(shape: Shape, values: Any, place: Place) -> list[Any]:
     Raises:
         InvalidValueError: When `values` is no collection, or an element does not fit.
     """
+    return [cast(shape, value, place) for value in listed(values, place)]
+
+
+def listed(values: Any, place: Place) -> Iterable[Any]:
+    """Return `values`, proved to be several.
+
+    Raises:
+        InvalidValueError: When they are no collection.
+    """
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         raise place.refuse(values, f"a list of values is needed, not {_brief(values)}.")
-    return [cast(shape, value, place) for value in values]
+    return values
 
 
 def refuse_operators(value: Any, place: Place) -> None:

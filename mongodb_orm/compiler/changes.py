@@ -8,12 +8,18 @@ from datetime import datetime
 from typing import Any
 
 from ..exceptions import InvalidValueError
-from ..expressions import ArrayFilter, Compare, FieldUpdate
+from ..expressions import ArrayFilter, FieldUpdate
 from ..schema import ModelSpec
-from .filters import compile_filter_on
-from .names import Scope
 from .pipelines import compile_pipeline
-from .updates import Operators, compile_change, compile_operators, compile_values, refuse_conflicts
+from .updates import (
+    Computed,
+    Operators,
+    compile_change,
+    compile_element,
+    compile_operators,
+    compile_values,
+    refuse_conflicts,
+)
 
 UpdateLike = FieldUpdate | ArrayFilter | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 """What may be written as a change: typed values, MongoDB's operators or plain field values, or a pipeline."""
@@ -94,6 +100,8 @@ def compile_update(
     _join(spec, update, compile_values(spec, values))
     refuse_conflicts(spec, update)
     filters = [change for change in given if isinstance(change, ArrayFilter)]
+    if any(isinstance(value, Computed) for value in update.get("$set", {}).values()):
+        return CompiledUpdate(_computed(spec, update))
     return CompiledUpdate(update, _array_filters(spec, update, filters))
 
 
@@ -146,6 +154,33 @@ def _pipeline(spec: ModelSpec, stages: Any, allow_javascript: bool) -> list[dict
     return compiled
 
 
+def _computed(spec: ModelSpec, update: Operators) -> list[dict[str, Any]]:
+    """Return the pipeline that sets fields to what the server calculates, all from the document as it was.
+
+    Raises:
+        InvalidValueError: When other operators stand beside, or a path goes into a list.
+    """
+    wrong = [operator for operator in update if operator not in ("$set", "$unset")]
+    wrong += [path for fields in update.values() for path in fields if any(map(_is_place, path.split(".")))]
+    if wrong:
+        raise InvalidValueError(
+            f"{wrong[0]} cannot stand beside a value that is calculated from fields.",
+            hint="Set and unset whole fields with it, or write a pipeline.",
+            model=spec.name,
+            field=wrong[0],
+        )
+    values = {
+        path: value.expression if isinstance(value, Computed) else {"$literal": value}
+        for path, value in update["$set"].items()
+    }
+    removed: list[dict[str, Any]] = [{"$unset": list(update["$unset"])}] if "$unset" in update else []
+    return [{"$set": values}, *removed]
+
+
+def _is_place(part: str) -> bool:
+    return part.isdigit() or part.startswith("$")
+
+
 def _array_filters(spec: ModelSpec, update: Operators, filters: Sequence[ArrayFilter]) -> list[dict[str, Any]] | None:
     """Compile each filter against the elements of the list in whose path its name stands.
 
@@ -177,9 +212,7 @@ def _array_filters(spec: ModelSpec, update: Operators, filters: Sequence[ArrayFi
 
 
 def _array_filter(spec: ModelSpec, path: tuple[str, ...], filter_: ArrayFilter) -> dict[str, Any]:
-    compiled = compile_filter_on(Scope(spec.documents, name=spec.name), Compare(path, "elem_match", filter_.condition))
-    ((_, said),) = compiled.items()
-    element = said["$elemMatch"]
+    element = compile_element(spec, path, filter_.condition)
     if any(key.startswith("$") and key not in _LOGICAL for key in element):
         return {filter_.name: element}
     return _named(filter_.name, element)

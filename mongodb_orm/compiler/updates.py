@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
-from typing import Annotated, Any
+from typing import Any
 
-import pydantic
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-from ..exceptions import InvalidValueError, UnknownFieldError, UnknownLookupError, relocated
-from ..expressions import FieldUpdate
-from ..schema import ModelSpec, Resolved, Shape, fields_of, resolve
+from ..exceptions import InvalidValueError, UnknownFieldError, UnknownLookupError
+from ..expressions import Compare, Condition, Expression, FieldUpdate
+from ..schema import ModelSpec, Resolved, Shape, resolve
 from .agg_expressions import refuse_javascript
-from .casting import Place, cast, cast_all, refuse_operators
+from .calculations import CalculationCompiler
+from .casting import Place, cast, cast_all, listed, refuse_operators
+from .filters import compile_filter_on
+from .fitting import fitted, fitted_element, is_required
 from .keywords import root_shape, split_path
 from .names import Scope
 from .projections import field_path
 
 Operators = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What the server calculates for a field: an aggregation expression under stored names."""
+
+    expression: Any
 
 
 def _number(shape: Shape, value: Any, place: Place) -> Any:
@@ -60,7 +67,15 @@ _OPERATORS: dict[str, tuple[str, Callable[[Shape, Any, Place], Any]]] = {
 _REMOVING = frozenset({"$unset", "$rename"})
 """Operators that may name what the model does not know any more."""
 _KNOWN = frozenset({operator for operator, _ in _OPERATORS.values()} | _REMOVING | {"$set", "$setOnInsert"})
-_SETTING = {"set": "$set", "set_on_insert": "$setOnInsert"}
+_WHOLE = {"set": "$set", "set_on_insert": "$setOnInsert", "min": "$min", "max": "$max"}
+"""Operators that put the value itself into the field."""
+_ELEMENT = {
+    "push": ("$push", False),
+    "push_all": ("$push", True),
+    "add_to_set": ("$addToSet", False),
+    "add_all_to_set": ("$addToSet", True),
+}
+"""Operators that put elements into a list, and whether they take several."""
 _OF_LISTS = frozenset({"$push", "$addToSet", "$pull", "$pullAll", "$pop"})
 
 
@@ -107,12 +122,26 @@ def compile_change(spec: ModelSpec, change: FieldUpdate) -> Operators:
         renamed = resolve(spec, field_path(spec, change.value)).stored
         refuse_protected(spec, renamed, Place(spec.name, change.value))
         return {"$rename": {target.stored: renamed}}
+    if change.operator == "pull" and isinstance(change.value, Condition):
+        return {"$pull": {target.stored: compile_element(spec, field_path(spec, change.field), change.value)}}
     operator, operand = _operation(spec, target, change.field, change.operator, change.value, place)
     for name, value in change.modifiers:
         if type(value) is not int or (name == "$sort" and value not in (1, -1)):
             raise place.refuse(value, f"{name[1:]} of push is {'1 or -1' if name == '$sort' else 'an integer'}.")
         operand[name] = value
     return {operator: {target.stored: operand}}
+
+
+def compile_element(spec: ModelSpec, path: tuple[str, ...], condition: Condition) -> dict[str, Any]:
+    """Translate a condition on the elements of the list at a path.
+
+    Raises:
+        QueryError: When it makes no sense.
+    """
+    scope = Scope(spec.documents, name=spec.name)
+    ((_, said),) = compile_filter_on(scope, Compare(path, "elem_match", condition)).items()
+    element: dict[str, Any] = said["$elemMatch"]
+    return element
 
 
 def refuse_conflicts(spec: ModelSpec, update: Operators) -> None:
@@ -134,8 +163,17 @@ def refuse_conflicts(spec: ModelSpec, update: Operators) -> None:
 
 
 def _operation(spec: ModelSpec, target: Resolved, written: str, name: str, value: Any, place: Place) -> tuple[str, Any]:
-    if name in ("set", "set_on_insert"):
-        return _SETTING[name], _validated(spec, target, written, value, place)
+    if name == "set" and isinstance(value, Expression):
+        return "$set", Computed(CalculationCompiler(spec.name, spec.documents).value(value))
+    if name in _WHOLE:
+        return _WHOLE[name], fitted(spec, target, written, value, place)
+    if name in _ELEMENT and target.shape.kind == "array":
+        operator, is_many = _ELEMENT[name]
+        if not is_many:
+            return operator, fitted_element(spec, target, written, value, place)
+        return operator, {"$each": [fitted_element(spec, target, written, v, place) for v in listed(value, place)]}
+    if name == "unset" and is_required(spec, target):
+        raise place.refuse(None, "the field is required, so a document without it could not be read.")
     operator, convert = _OPERATORS[name]
     if operator in _OF_LISTS and target.shape.kind not in ("array", "any"):
         raise place.refuse(value, f"{name} needs a list, which this field is not.")
@@ -169,12 +207,35 @@ def compile_operators(spec: ModelSpec, update: Mapping[str, Any], *, allow_javas
                 value=operator,
             )
         for name, value in fields.items():
-            stored = (scope if operator in _REMOVING else strict).path(name)
+            stored, shape = (scope if operator in _REMOVING else strict).find(name)
             if stored == "_id" and operator != "$setOnInsert":
                 refuse_protected(spec, stored, Place(spec.name, name))
-            renamed = strict.path(value) if operator == "$rename" else value
+            renamed = strict.path(value) if operator == "$rename" else _renamed(shape, value)
             result.setdefault(operator, {})[stored] = renamed
     return result
+
+
+def _renamed(shape: Shape | None, value: Any) -> Any:
+    """Return a value with the names of nested models translated, in operators of arrays too."""
+    if shape is None or shape.kind in ("scalar", "any"):
+        return value
+    if isinstance(value, Mapping):
+        if shape.kind == "array":
+            return _renamed(shape.element, value)
+        result: dict[Any, Any] = {}
+        for key, inner in value.items():
+            if str(key).startswith("$"):
+                result[key] = _renamed(shape, inner)
+            elif shape.kind == "mapping":
+                result[key] = _renamed(shape.element, inner)
+            else:
+                stored, found = Scope(shape).find(key)
+                result[stored] = _renamed(found, inner)
+        return result
+    if isinstance(value, list | tuple):
+        element = shape.element if shape.kind == "array" else shape
+        return [_renamed(element, inner) for inner in value]
+    return value
 
 
 def refuse_protected(spec: ModelSpec, stored: str, place: Place) -> None:
@@ -200,46 +261,3 @@ def _split(spec: ModelSpec, keyword: str) -> tuple[Resolved, str]:
 def _ends_path(shape: Shape, part: str) -> bool:
     """Return whether the last part of a path below a dict is an operator, not a key."""
     return part == "set" or (part == "unset" if shape.kind == "mapping" else part in _OPERATORS)
-
-
-def _validated(spec: ModelSpec, target: Resolved, keyword: str, value: Any, place: Place) -> Any:
-    declared = _declared(spec, target)
-    if target.shape.kind == "any":
-        refuse_operators(value, place)
-        if declared is None:
-            return value
-    try:
-        if declared is not None:
-            return _field_adapter(*declared).validate_python(value)
-        return TypeAdapter(
-            target.shape.annotation | None if target.shape.optional else target.shape.annotation
-        ).validate_python(value)
-    except ValidationError as error:
-        raise relocated(spec.name, [((keyword,), error)]) from error
-
-
-def _declared(spec: ModelSpec, target: Resolved) -> tuple[type[pydantic.BaseModel], str] | None:
-    """Return the model, nested or not, and the field that a path ends at; None where no model declares it."""
-    name = spec.names.get(target.stored)
-    if name is not None:
-        return spec.model, name
-    stored, above = target.steps[-1]
-    while above.kind == "array" and above.element is not None:
-        if stored.isdigit() or stored.startswith("$"):
-            return None
-        above = above.element
-    if above.model is None:
-        return None
-    return next(
-        ((above.model, field.name) for field in fields_of(above.model).values() if field.stored == stored), None
-    )
-
-
-@lru_cache(maxsize=4096)
-def _field_adapter(model: type[pydantic.BaseModel], field: str) -> TypeAdapter[Any]:
-    info = model.__pydantic_fields__[field]
-    annotation: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
-    try:
-        return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
-    except pydantic.PydanticUserError:  # a model's own configuration cannot be overridden
-        return TypeAdapter(annotation)

@@ -13,6 +13,8 @@ from mongodb_orm import (
     BaseModel,
     ConfigurationError,
     DocumentNotFoundError,
+    DuplicateDocumentError,
+    HistoryMixin,
     InvalidValueError,
     NotSupportedError,
     SoftDeleteMixin,
@@ -21,6 +23,8 @@ from mongodb_orm import (
     ValidationError,
     after,
     before,
+    observe,
+    transaction,
     updates,
 )
 from mongodb_orm.hooks import QueryUpdate, Save, Update
@@ -324,3 +328,87 @@ async def test_fifty_concurrent_upserts_make_one_document(register: Any) -> None
     results = await asyncio.gather(*(Member.upsert({"email": "a"}, visits__inc=1) for _ in range(50)))
     assert sum(made for _, made in results) == 1
     assert (await Member.filter(email="a").one()).visits == 60
+
+
+async def test_observers_hear_of_every_verb(register_any: Any) -> None:
+    await register_any(Member, Note)
+    heard: list[Any] = []
+    stops = [observe(model, heard.append) for model in (Member, Note)]
+    try:
+        ann, _ = await Member.upsert({"email": "a"}, visits=1)
+        await Member.upsert({"email": "a"}, visits=2)
+        await ann.update(visits__inc=1)
+        await ann.patch({"visits": 7})
+        await Member.find_one_and_update({}, return_old=True, visits__inc=1)
+        await Member.find_one_and_delete()
+        await Note.create(text="x")
+        await Note.find_one_and_delete()
+    finally:
+        for stop in stops:
+            stop()
+    kinds = [(written.kind, written.is_by_query) for written in heard]
+    assert kinds == [
+        ("update", True),
+        ("update", True),
+        ("update", False),
+        ("update", False),
+        ("update", True),
+        ("delete", True),
+        ("create", False),
+        ("delete", True),
+    ]
+    assert heard[2].before["visits"] == 1 and heard[2].after["visits"] == 3
+    assert heard[4].before["visits"] == 7 and heard[4].after is None
+    assert heard[5].before["visits"] == 8
+
+
+async def test_history_of_every_verb(register: Any) -> None:
+    class Page(BaseModel, HistoryMixin):
+        title: str
+        hits: int = 0
+
+    await register(Page)
+    page, _ = await Page.upsert({"title": "a"}, hits=1)
+    await page.update(hits__inc=1)
+    await page.patch({"hits": 3})
+    await Page.find_one_and_update({"title": "a"}, hits=4)
+    await Page.find_one_and_replace({"title": "a"}, {"title": "b"})
+    await Page.find_one_and_delete(title="b")
+    versions = await page.history()
+    assert [version.kind for version in sorted(versions, key=lambda v: v.version)] == [
+        "create",
+        "update",
+        "update",
+        "update",
+        "update",
+        "delete",
+    ]
+
+
+async def test_a_transaction_that_is_dropped_gives_the_object_back(register: Any) -> None:
+    await register(Member)
+    ann = await Member.create(email="a")
+    state = ann.model_dump()
+    with pytest.raises(RuntimeError):
+        async with transaction():
+            await ann.update(visits__inc=1)
+            await ann.patch({"name": "Ann"})
+            await Member.upsert({"email": "b"}, visits=1)
+            raise RuntimeError
+    assert ann.model_dump() == state
+    assert await Member.count() == 1
+    await ann.update(visits__inc=1)
+    assert ann.visits == 11
+
+
+async def test_a_failed_write_leaves_the_object(register_any: Any) -> None:
+    await register_any(Member)
+    await Member.create(email="a")
+    bob = await Member.create(email="b")
+    state = bob.model_dump()
+    for write in (lambda: bob.update(email="a"), lambda: bob.patch({"email": "a"})):
+        with pytest.raises(DuplicateDocumentError):
+            await write()
+        assert bob.model_dump() == state
+    with pytest.raises(DuplicateDocumentError):
+        await Member.upsert({"name": "nobody else"}, email="a")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 import pytest
@@ -229,7 +229,7 @@ async def test_pipelines_speak_the_models_names(register: Any) -> None:
         (([{"$set": {"total": 5}}],), {"name": "x"}, InvalidValueError),
         (({"$sett": {"total": 5}},), {}, InvalidValueError),
         (({"$set": {"totl": 5}},), {}, UnknownFieldError),
-        ((updates.min_(P.code, 5),), {}, InvalidValueError),
+        ((updates.min_(P.code, 5),), {}, ValidationError),
     ],
 )
 async def test_elements_and_pipelines_refused_before_a_trip(changes: Any, values: Any, error: type[Exception]) -> None:
@@ -246,3 +246,101 @@ async def test_memory_refuses_filters_of_elements(register_any: Any, any_config:
         ):
             with pytest.raises(NotSupportedError):
                 await Pupil.all().update(*changes)
+
+
+class Street(pydantic.BaseModel):
+    name: str = Field(serialization_alias="n", validation_alias=pydantic.AliasChoices("n", "name"))
+    number: int = Field(default=1, ge=1)
+
+
+class Person(BaseModel):
+    email: str
+    age: int = Field(default=10, ge=0, le=150)
+    tags: list[Annotated[str, Field(max_length=3)]] = Field(default_factory=list)
+    scores: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    streets: list[Street] = Field(default_factory=list)
+    home: Street | None = None
+    total: int = 0
+
+    @pydantic.field_validator("email")
+    @classmethod
+    def lower(cls, email: str) -> str:
+        return email.lower()
+
+    @pydantic.field_validator("total")
+    @classmethod
+    def with_others(cls, total: int, info: pydantic.ValidationInfo) -> int:
+        assert info.data["age"] >= 0
+        return total
+
+
+R = Person.f
+
+
+@pytest.mark.parametrize(
+    ("changes", "values"),
+    [
+        ((updates.min_(R.age, -1),), {}),
+        ((), {"age__max": 151}),
+        ((), {"tags__push": "long"}),
+        ((updates.push(R.tags, "a", "long"),), {}),
+        ((), {"tags__add_to_set": "long"}),
+        ((), {"scores__math": -1}),
+        ((updates.push(R.streets, {"name": "x", "number": 0}),), {}),
+        ((), {"streets__0__number": 0}),
+        ((), {"home__number": 0}),
+        ((), {"email": None}),
+    ],
+)
+async def test_constraints_hold_wherever_a_value_goes(changes: Any, values: Any) -> None:
+    with pytest.raises(ValidationError):
+        await Person.all().update(*changes, **values)
+
+
+async def test_values_become_what_the_model_would_make_of_them(register_any: Any) -> None:
+    await register_any(Person)
+    ann = await Person.create(email="a", streets=[{"name": "x"}, {"name": "y", "number": 5}])
+    await Person.all().update(email="BIG", total="7", home={"name": "z"})
+    await ann.refresh_from_db()
+    assert (ann.email, ann.total, ann.home) == ("big", 7, Street(name="z"))
+    await Person.all().update(updates.pull(R.streets, Q(name="x")), home__number="3")
+    await ann.refresh_from_db()
+    assert ([street.name for street in ann.streets], ann.home) == (["y"], Street(name="z", number=3))
+    await Person.all().update(updates.pull(R.streets, Q(number__gte=5, name__in=["y"])))
+    assert (await ann.refresh_from_db()).streets == []
+
+
+async def test_operators_speak_the_models_names_inside_too(register_any: Any) -> None:
+    await register_any(Person)
+    ann = await Person.create(email="a")
+    await Person.all().update({"$set": {"home": {"name": "x", "number": 2}, "streets": [{"name": "y"}]}})
+    await Person.all().update({"$push": {"streets": {"$each": [{"name": "z"}, {"name": "q"}]}}})
+    await Person.all().update({"$pull": {"streets": {"name": {"$in": ["y", "q"]}}}})
+    await ann.refresh_from_db()
+    assert (ann.home, ann.streets) == (Street(name="x", number=2), [Street(name="z")])
+
+
+async def test_a_required_field_stays(register_any: Any) -> None:
+    for changes, values in (
+        ((updates.unset(R.email),), {}),
+        ((), {"email__unset": True}),
+        ((), {"home__name__unset": 1}),
+    ):
+        with pytest.raises(InvalidValueError):
+            await Person.all().update(*changes, **values)
+
+
+async def test_values_from_other_fields(register: Any) -> None:
+    await register(Person)
+    ann = await Person.create(email="a", age=20, total=1, home={"name": "x"})
+    await Person.all().update(updates.set_(R.total, R.age * 2 + R.total), updates.unset(R.home), email="$AGE")
+    stored = await Person.get_by_id(ann.id)
+    assert stored is not None
+    assert (stored.total, stored.home, stored.email) == (41, None, "$age")
+    await ann.update(total=R.total + 1)
+    assert ann.total == 42
+    for changes, values in (((), {"total": R.age, "age__inc": 1}), ((updates.set_("streets.0.number", R.age),), {})):
+        with pytest.raises(InvalidValueError):
+            await Person.all().update(*changes, **values)
+    with pytest.raises(UnknownFieldError):
+        await Person.all().update(total=getattr(R, "agee"))

@@ -281,7 +281,7 @@ UPDATES: list[tuple[Any, type[Exception]]] = [
     ({"age__inc": None}, InvalidValueError),
     ({"age__inc": "many"}, InvalidValueError),
     ({"tags__pop": 5}, InvalidValueError),
-    ({"tags__push": 5}, InvalidValueError),
+    ({"tags__push": 5}, ValidationError),
 ]
 
 
