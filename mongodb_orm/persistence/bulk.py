@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from ..codec import codec_of
@@ -31,6 +31,9 @@ D = TypeVar("D", bound=MappedModel)
 
 CHUNK = 1000
 """Documents in one `insert` command; small enough to let other tasks run in between."""
+
+CHUNK_BYTES = 32 * 1024 * 1024
+"""Encoded bytes in one command, well below the 48 MB that a message may have."""
 
 
 async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = True) -> list[D]:
@@ -119,8 +122,7 @@ async def _insert(
 ) -> tuple[list[BulkFailure], list[int]]:
     failures: list[BulkFailure] = []
     written: list[int] = []
-    for start in range(0, len(raws), CHUNK):
-        chunk = raws[start : start + CHUNK]
+    for start, chunk in chunks(raws):
         done: Iterable[int] = range(len(chunk))
         try:
             await run(model, InsertMany(documents=chunk, ordered=ordered))
@@ -129,8 +131,7 @@ async def _insert(
             for failure in error.failures:
                 failures.append(BulkFailure(start + failure.index, failure.error))
         except MongoDBORMError as error:
-            if written:
-                error.add_note(f"{len(written)} of {len(raws)} documents were stored before.")
+            error.add_note(_fate(start, start + len(chunk), len(raws), len(written)))
             raise
         for index in done:
             written.append(start + index)
@@ -138,6 +139,25 @@ async def _insert(
         if failures and ordered:
             break
     return failures, written
+
+
+def chunks(raws: list[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+    """Cut encoded documents into commands by count and by bytes; each comes with the position of its first."""
+    start = size = 0
+    for index, raw in enumerate(raws):
+        if index > start and (index - start == CHUNK or size + len(raw) > CHUNK_BYTES):
+            yield start, raws[start:index]
+            start, size = index, 0
+        size += len(raw)
+    if start < len(raws):
+        yield start, raws[start:]
+
+
+def _fate(start: int, end: int, total: int, written: int) -> str:
+    return (
+        f"{written} of {total} documents were stored before; items {start} to {end - 1} may be stored or not; "
+        f"{total - end} were not sent."
+    )
 
 
 def _forget_ids(documents: list[D]) -> None:
