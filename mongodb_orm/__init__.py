@@ -132,6 +132,7 @@ from .mixins import ActorMixin, HistoryMixin, SoftDeleteMixin, VersionedMixin
 from .model import BaseModel
 from .monitoring import CommandEvent, add_command_listener, comment_with_caller
 from .persistence.attending import QueryWrite
+from .persistence.bulk_saving import BulkSaved
 from .persistence.changing import Change
 from .persistence.locking import retry_on_conflict
 from .persistence.notices import Written, observe
@@ -157,6 +158,7 @@ __all__ = [
     "BulkDuplicateError",
     "BulkError",
     "BulkFailure",
+    "BulkSaved",
     "Change",
     "Circle",
     "Collision",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from .types import Document, Filter, Sort, UpdateResult
 
@@ -108,6 +108,40 @@ class Update(Command[UpdateResult]):
     array_filters: Sequence[Mapping[str, Any]] | None = None
     hint: str | Sequence[tuple[str, Any]] | None = None
     collation: Mapping[str, Any] | None = None
+
+
+class UpdateOne(NamedTuple):
+    """One update of a bulk write."""
+
+    filter: Filter
+    update: Any
+    array_filters: Sequence[Mapping[str, Any]] | None = None
+
+
+class DeleteOne(NamedTuple):
+    """One removal of a bulk write."""
+
+    filter: Filter
+
+
+class BulkAnswer(NamedTuple):
+    """What a bulk write did."""
+
+    matched: int
+    deleted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkWrite(Command[BulkAnswer]):
+    """Update and remove documents of one collection, each by its own filter, in one trip."""
+
+    operations: Sequence[UpdateOne | DeleteOne]
+    ordered: bool = True
+
+    @property
+    def filter(self) -> Filter:
+        """The documents that it is about, by the ids in the filters."""
+        return {"_id": {"$in": [operation.filter.get("_id") for operation in self.operations]}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,24 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pymongo
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pymongo import ReadPreference
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from ..commands import Command
+from ..codec import WIRE_OPTIONS
+from ..commands import BulkWrite, Command, UpdateOne
 from .base import TransactionOptions
+
+RAW_OPTIONS: CodecOptions[RawBSONDocument] = CodecOptions(
+    document_class=RawBSONDocument,
+    tz_aware=WIRE_OPTIONS.tz_aware,
+    tzinfo=WIRE_OPTIONS.tzinfo,
+    uuid_representation=WIRE_OPTIONS.uuid_representation,
+    type_registry=WIRE_OPTIONS.type_registry,
+)
+"""Options under which a document is answered as its BSON."""
 
 READ_PREFERENCES = {
     "primary": ReadPreference.PRIMARY,
@@ -54,3 +66,17 @@ def given(**options: Any) -> dict[str, Any]:
 def hint(index: Any) -> Any:
     """Return a hint as PyMongo takes it."""
     return index if index is None or isinstance(index, str) else list(index)
+
+
+def bulk_operations(command: BulkWrite) -> list[Any]:
+    """Return the operations of a bulk write as PyMongo's."""
+    return [
+        pymongo.UpdateOne(operation.filter, operation.update, array_filters=_listed(operation.array_filters))
+        if isinstance(operation, UpdateOne)
+        else pymongo.DeleteOne(operation.filter)
+        for operation in command.operations
+    ]
+
+
+def _listed(filters: Any) -> list[Any] | None:
+    return None if filters is None else list(filters)

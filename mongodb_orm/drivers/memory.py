@@ -14,6 +14,8 @@ from pymongo import ReturnDocument
 from ..codec import CODEC_OPTIONS, decode
 from ..commands import (
     Aggregate,
+    BulkAnswer,
+    BulkWrite,
     Command,
     Count,
     CreateIndex,
@@ -29,6 +31,7 @@ from ..commands import (
     ListIndexes,
     RunCommand,
     Update,
+    UpdateOne,
 )
 from ..exceptions import BulkError, BulkFailure, DocumentTooLargeError, NotSupportedError, OperationError
 from ..types import Document, Target, UpdateResult
@@ -155,6 +158,13 @@ class MemoryDriver(PyMongoDriver):
             _refuse_update(command.update)
             if getattr(command, "array_filters", None):
                 raise _lacks("array filters")
+        if isinstance(command, BulkWrite):
+            for operation in command.operations:
+                _refuse_filter(operation.filter)
+                if isinstance(operation, UpdateOne):
+                    _refuse_update(operation.update)
+                    if operation.array_filters:
+                        raise _lacks("array filters")
         if isinstance(command, CreateIndex):
             _refuse_index(command)
         if isinstance(command, Find) and any(map(_is_expression, (command.projection or {}).values())):
@@ -186,6 +196,26 @@ class MemoryDriver(PyMongoDriver):
                 failures=tuple(failures),
                 written=tuple(written),
             ) from failures[0].error
+
+    async def _bulk_write(self, target: Target, command: BulkWrite, session: Any) -> BulkAnswer:
+        failures: list[BulkFailure] = []
+        matched = deleted = 0
+        for index, operation in enumerate(command.operations):
+            try:
+                if isinstance(operation, UpdateOne):
+                    update = Update(filter=operation.filter, update=operation.update)
+                    matched += (await self._update(target, update, session)).matched
+                else:
+                    deleted += await self._delete(target, Delete(filter=operation.filter), session)
+            except DRIVER_ERRORS as error:
+                failures.append(BulkFailure(index, translate(error, target)))
+                if command.ordered:
+                    break
+        if failures:
+            raise BulkError(
+                f"{len(failures)} operations failed.", model=target.model, failures=tuple(failures), written=()
+            )
+        return BulkAnswer(matched, deleted)
 
     async def _update(self, target: Target, command: Update, session: Any) -> UpdateResult:
         collection = self._collection(target)
@@ -242,6 +272,7 @@ class MemoryDriver(PyMongoDriver):
         **PyMongoDriver._RUN,
         InsertOne: _insert_one,
         InsertMany: _insert_many,
+        BulkWrite: _bulk_write,
         Update: _update,
         Delete: _delete,
         FindAndUpdate: _find_and_update,

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, TypeVar, cast
 
 import bson
 import pymongo
-from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo import errors as pymongo_errors
@@ -17,6 +16,8 @@ from pymongo.errors import BulkWriteError, OperationFailure
 from ..codec import CODEC_OPTIONS, WIRE_OPTIONS, decode
 from ..commands import (
     Aggregate,
+    BulkAnswer,
+    BulkWrite,
     Command,
     Count,
     CreateIndex,
@@ -36,19 +37,13 @@ from ..commands import (
 )
 from ..exceptions import BulkError
 from ..types import Document, Target, UpdateResult
-from .arguments import READ_PREFERENCES, deadline, given, hint, transaction_arguments
+from .arguments import RAW_OPTIONS, READ_PREFERENCES, bulk_operations, deadline, given, hint, transaction_arguments
 from .base import ALL_FEATURES, ServerInfo, TransactionOptions
 from .errors import DRIVER_ERRORS, translate, translated
 
 R = TypeVar("R")
 
-RAW_OPTIONS: CodecOptions[RawBSONDocument] = CodecOptions(
-    document_class=RawBSONDocument,
-    tz_aware=WIRE_OPTIONS.tz_aware,
-    tzinfo=WIRE_OPTIONS.tzinfo,
-    uuid_representation=WIRE_OPTIONS.uuid_representation,
-    type_registry=WIRE_OPTIONS.type_registry,
-)
+
 _MISSING_NAMESPACE = 26
 
 
@@ -274,6 +269,16 @@ class PyMongoDriver:
                 ours.written = tuple(index for index in range(end) if index not in failed)
             raise ours from error
 
+    async def _bulk_write(self, target: Target, command: BulkWrite, session: Any) -> BulkAnswer:
+        operations = bulk_operations(command)
+        try:
+            result = await self._collection(target).bulk_write(
+                operations, ordered=command.ordered, **given(session=session, comment=command.comment)
+            )
+        except BulkWriteError as error:
+            raise translate(error, target) from error
+        return BulkAnswer(result.matched_count, result.deleted_count)
+
     async def _update(self, target: Target, command: Update, session: Any) -> UpdateResult:
         collection = self._collection(target)
         method = collection.update_many if command.many else collection.update_one
@@ -382,6 +387,7 @@ class PyMongoDriver:
     _RUN: ClassVar[dict[type[Command[Any]], Callable[..., Awaitable[Any]]]] = {
         InsertOne: _insert_one,
         InsertMany: _insert_many,
+        BulkWrite: _bulk_write,
         Update: _update,
         Delete: _delete,
         FindAndUpdate: _find_and_update,

@@ -8,6 +8,8 @@ from typing import Any, TypeVar, cast
 from ..codec import encode
 from ..commands import (
     Aggregate,
+    BulkAnswer,
+    BulkWrite,
     Command,
     Count,
     CreateIndex,
@@ -43,6 +45,7 @@ _DEFAULTS: Mapping[type[Command[Any]], Any] = {
     Distinct: [],
     InsertOne: None,
     InsertMany: None,
+    BulkWrite: BulkAnswer(0, 0),
     Update: UpdateResult(1, 1),
     Delete: 1,
     CreateIndex: "index",

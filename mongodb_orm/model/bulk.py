@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ..persistence import bulk
+from ..persistence import bulk, bulk_saving
+from ..persistence.bulk_saving import BulkSaved
 from .writing import WritableModel
 
 
@@ -35,3 +36,61 @@ class BulkModel(WritableModel):
             BulkError: When the server refuses some. It is a `DuplicateDocumentError` too when a unique index did.
         """
         return await bulk.bulk_create(cls, items, ordered=ordered)
+
+    @classmethod
+    async def bulk_save(cls, objects: Iterable[Self], *, ordered: bool = False) -> BulkSaved:
+        """Save many objects: new ones are inserted, of the others what changed is sent, in commands of 1,000.
+
+        All are validated before anything is sent. Hooks run as for `save`.
+
+        Args:
+            objects: Objects of this class; one that is there twice is saved once.
+            ordered: Whether to stop at the first that cannot be written.
+
+        Returns:
+            How many were created, updated and unchanged.
+
+        Raises:
+            ValidationError: When a value does not fit; locations begin with the position, and nothing is stored.
+            BulkError: When some could not be written: duplicates, vanished or stale documents. Those that were written
+                know it, the others are as they were.
+
+        Example:
+            >>> for user in users:
+            ...     user.age += 1
+            >>> await User.bulk_save(users)
+            BulkSaved(created=0, updated=100, unchanged=0)
+        """
+        return await bulk_saving.bulk_save(cls, objects, ordered=ordered)
+
+    @classmethod
+    async def bulk_update(cls, changes: Mapping[Any, Mapping[str, Any]], *, ordered: bool = False) -> int:
+        """Update documents by id, each with its own values, without loading them.
+
+        Args:
+            changes: A mapping of ids to values, in the keyword form of `update`: `{1: {"age": 5}, 2: {"age__inc": 1}}`.
+            ordered: Whether to stop at the first that the server refuses.
+
+        Returns:
+            How many documents were found.
+
+        Raises:
+            InvalidValueError: When an id or a value does not fit; nothing is sent.
+            BulkError: When the server refuses some.
+        """
+        return await bulk_saving.bulk_update(cls, changes, ordered=ordered)
+
+    @classmethod
+    async def bulk_delete(cls, items: Iterable[Any]) -> int:
+        """Delete objects, or documents by id, softly when the model says so.
+
+        Args:
+            items: Objects of this class, ids, or both.
+
+        Returns:
+            How many were deleted.
+
+        Raises:
+            BulkError: When somebody saved some objects meanwhile (`VersionedMixin`); the others are deleted.
+        """
+        return await bulk_saving.bulk_delete(cls, items)

@@ -50,11 +50,16 @@ async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = T
     if not documents:
         return []
     if observers or any(hooks_of(kind) for kind in set(map(type, documents))):
-        return await attend(Create, documents, lambda: _create_all(model, documents, ordered))
-    return await _create_all(model, documents, ordered)
+        return await attend(Create, documents, lambda: create_all(model, documents, ordered))
+    return await create_all(model, documents, ordered)
 
 
-async def _create_all(model: type[D], documents: list[D], ordered: bool) -> list[D]:
+async def create_all(model: type[D], documents: list[D], ordered: bool) -> list[D]:
+    """Insert new objects that were validated.
+
+    Raises:
+        BulkError: When the server refuses some.
+    """
     spec = spec_of(model)
     for document in documents if is_open.count else ():
         touch(document)
@@ -76,7 +81,7 @@ async def _create_all(model: type[D], documents: list[D], ordered: bool) -> list
         raise
     if failures:
         _forget_ids(without_id)
-        raise _failed(model, failures, written) from failures[0].error
+        raise bulk_error(model, failures, written) from failures[0].error
     numbers = [id_ for id_ in given if isinstance(id_, int)]
     if numbers:
         await note_given_id(model, max(numbers))
@@ -166,7 +171,8 @@ def _forget_ids(documents: list[D]) -> None:
             vars(document)[spec_of(type(document)).id_field] = None
 
 
-def _failed(model: type[MappedModel], failures: list[BulkFailure], written: list[int]) -> BulkError:
+def bulk_error(model: type[MappedModel], failures: list[BulkFailure], written: list[int]) -> BulkError:
+    """Return the error for documents that could not be written."""
     name, first = model.__name__, failures[0]
     problem = (
         f"{len(failures)} of the {name} documents could not be written; {len(written)} were. "

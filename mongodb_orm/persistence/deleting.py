@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..codec import decode, encode
 from ..commands import Delete, Update
@@ -153,8 +153,24 @@ async def _soft_delete(document: MappedModel) -> bool:
     return await _mark(document, current_datetime())
 
 
-async def _mark(document: MappedModel, moment: datetime | None) -> bool:
-    touch(document)
+class Mark(NamedTuple):
+    """The update that marks an object, or takes the mark away.
+
+    Attributes:
+        filter: Which document it is for.
+        update: MongoDB's operators.
+        values: What the object's fields are then.
+        raw: What its document is then, as BSON; other changes of the object that were not saved stay so.
+    """
+
+    filter: dict[str, Any]
+    update: dict[str, Any]
+    values: dict[str, Any]
+    raw: bytes
+
+
+def mark_of(document: MappedModel, moment: datetime | None) -> Mark:
+    """Return the update that marks an object as deleted at a moment, or as not deleted."""
     spec = spec_of(type(document))
     deletion = _deletion_of(spec)
     flag_name, _ = _stored(spec, deletion)
@@ -166,26 +182,21 @@ async def _mark(document: MappedModel, moment: datetime | None) -> bool:
         **next_version(spec, stored),
     }
     written = {spec.fields[name].stored: value for name, value in values.items()}
-    result = await run(
-        type(document),
-        Update(
-            filter={
-                "_id": stored["_id"],
-                flag_name: {"$ne": True} if moment else True,
-                **version_filter(spec, stored),
-            },
-            update={"$set": written},
-        ),
-        database=database_of(document),
-    )
+    filter_ = {"_id": stored["_id"], flag_name: {"$ne": True} if moment else True, **version_filter(spec, stored)}
+    return Mark(filter_, {"$set": written}, values, encode({**stored, **written}, model=spec.name))
+
+
+async def _mark(document: MappedModel, moment: datetime | None) -> bool:
+    touch(document)
+    spec, mark = spec_of(type(document)), mark_of(document, moment)
+    result = await run(type(document), Update(filter=mark.filter, update=mark.update), database=database_of(document))
     if not result.matched:
         reason = await reason_of_miss(document) if spec.versioning is not None else None
         if isinstance(reason, StaleDocumentError):
             raise reason
         return False
-    # The object and its snapshot get what the update wrote; other changes that were not saved stay so.
-    vars(document).update(values)
-    set_snapshot(document, encode({**stored, **written}, model=spec.name))
+    vars(document).update(mark.values)
+    set_snapshot(document, mark.raw)
     return True
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mongodb_orm import BaseModel, ConnectionError
+from mongodb_orm import BaseModel, ConnectionError, DatabaseConfig, TimeoutError, register_model
 from mongodb_orm.persistence import bulk
 
 
@@ -15,14 +15,16 @@ class Item(BaseModel):
 
 
 async def test_a_lost_connection_says_what_was_stored_and_what_is_unknown(
-    register: Any, admin: Any, monkeypatch: pytest.MonkeyPatch
+    config: DatabaseConfig, admin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await register(Item)
+    where = {"mongo_uri": config.mongo_uri, "database_name": config.database_name, "driver": config.driver}
+    await register_model(Item, DatabaseConfig(**where, timeout_ms=700))
+    await Item.count()
     monkeypatch.setattr(bulk, "CHUNK", 2)
     failing = {"failCommands": ["insert"], "closeConnection": True}
     admin.admin.command({"configureFailPoint": "failCommand", "mode": {"skip": 1}, "data": failing})
     try:
-        with pytest.raises(ConnectionError) as caught:
+        with pytest.raises((ConnectionError, TimeoutError)) as caught:
             await Item.bulk_create([{"name": str(n)} for n in range(5)])
     finally:
         admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})

@@ -1,0 +1,243 @@
+"""Many objects at once: saved, updated, deleted; what failed and what was written."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pytest
+from pydantic import Field
+
+from mongodb_orm import (
+    BaseModel,
+    BulkDuplicateError,
+    BulkError,
+    BulkSaved,
+    DocumentNotFoundError,
+    DuplicateDocumentError,
+    Indexed,
+    InvalidValueError,
+    Save,
+    SoftDeleteMixin,
+    StaleDocumentError,
+    UnknownFieldError,
+    ValidationError,
+    VersionedMixin,
+    before,
+    transaction,
+)
+from mongodb_orm.persistence.notices import observe
+from mongodb_orm.testing import assert_commands
+
+
+class Item(BaseModel):
+    name: Annotated[str, Indexed(unique=True)]
+    number: Annotated[int, Field(ge=0)] = 0
+    tags: list[str] = Field(default_factory=list)
+
+
+class Note(BaseModel, SoftDeleteMixin):
+    text: str = ""
+
+
+class Guarded(BaseModel, VersionedMixin):
+    number: int = 0
+
+
+async def items(count: int = 5) -> list[Item]:
+    return await Item.bulk_create([{"name": f"i{number}"} for number in range(count)])
+
+
+async def numbers() -> dict[str, int]:
+    return {item.name: item.number async for item in Item.all()}
+
+
+async def test_new_changed_and_unchanged(register_any: Any) -> None:
+    await register_any(Item)
+    made = await items()
+    moment = made[0].updated_at
+    made[0].number = 10
+    made[1].tags.append("x")
+    new = Item(name="new")
+    with assert_commands(at_most=4):
+        assert await Item.bulk_save([*made, new]) == BulkSaved(created=1, updated=2, unchanged=3)
+    assert made[0].updated_at > moment
+    assert not any(item.is_changed for item in [*made, new])
+    assert await Item.get_by_id(made[0].id) == made[0]
+    assert await Item.get_by_id(new.id) == new
+    with assert_commands(0):
+        assert await Item.bulk_save(made) == BulkSaved(0, 0, 5)
+        assert await Item.bulk_save([]) == BulkSaved(0, 0, 0)
+    made[2].number = 3
+    assert (await Item.bulk_save([made[2], made[2]])).updated == 1
+
+
+async def test_many_go_in_a_few_commands(register: Any) -> None:
+    await register(Item)
+    made = await items(2500)
+    for item in made:
+        item.number += 1
+    with assert_commands(3):
+        assert (await Item.bulk_save(made)).updated == 2500
+    assert await Item.count(number=1) == 2500
+
+
+async def test_nothing_is_sent_before_all_are_valid(register_any: Any) -> None:
+    await register_any(Item)
+    made = await items()
+    moments = [item.updated_at for item in made]
+    made[0].number = 1
+    made[3].number = -1
+    with pytest.raises(ValidationError) as caught:
+        await Item.bulk_save(made)
+    assert caught.value.errors()[0]["loc"] == (3, "number")
+    assert set((await numbers()).values()) == {0}
+    assert [item.updated_at for item in made] == moments
+    new = Item(name="x")
+    new.number = "many"  # type: ignore[assignment]
+    with pytest.raises(ValidationError):
+        await Item.bulk_save([made[0], new])
+    for wrong in ("abc", 5, [Note()], [{"name": "x"}], None):
+        with pytest.raises(InvalidValueError):
+            await Item.bulk_save(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_duplicates_are_told_and_the_rest_is_written(register_any: Any, ordered: bool) -> None:
+    await register_any(Item)
+    made = await items()
+    for item in made:
+        item.number = 7
+    made[1].name = "i4"
+    with pytest.raises(BulkDuplicateError) as caught:
+        await Item.bulk_save(made, ordered=ordered)
+    error = caught.value
+    assert [failure.index for failure in error.failures] == [1]
+    assert isinstance(error.failures[0].error, DuplicateDocumentError)
+    assert error.fields == ("name",)
+    assert error.written == ((0,) if ordered else (0, 2, 3, 4))
+    stored = await numbers()
+    assert [stored[f"i{number}"] for number in range(5)] == ([7, 0, 0, 0, 0] if ordered else [7, 0, 7, 7, 7])
+    assert [item.is_changed for item in made] == [False, True, *[ordered] * 3]
+    made[1].name = "free"
+    await Item.bulk_save(made)
+    assert set((await numbers()).values()) == {7}
+
+
+async def test_vanished_and_stale_objects_are_told(register_any: Any) -> None:
+    await register_any(Item, Guarded)
+    made = await items(3)
+    for item in made:
+        item.number = 7
+    await Item.filter(name="i1").delete()
+    with pytest.raises(BulkError) as caught:
+        await Item.bulk_save(made)
+    assert [(failure.index, type(failure.error)) for failure in caught.value.failures] == [(1, DocumentNotFoundError)]
+    assert caught.value.written == (0, 2)
+    assert await Item.count() == 2
+
+    guarded = await Guarded.bulk_create([{}, {}, {}])
+    other = await Guarded.get_by_id(guarded[2].id)
+    assert other is not None
+    other.number = 1
+    await other.save()
+    for document in guarded:
+        document.number = 9
+    with pytest.raises(BulkError) as caught:
+        await Guarded.bulk_save(guarded)
+    assert [(failure.index, type(failure.error)) for failure in caught.value.failures] == [(2, StaleDocumentError)]
+    assert [document.version for document in guarded] == [2, 2, 1]
+    assert [document.number async for document in Guarded.all().order_by("id")] == [9, 9, 1]
+    with pytest.raises(BulkError) as caught:
+        await Guarded.bulk_delete(guarded)
+    assert [failure.index for failure in caught.value.failures] == [2]
+    assert await Guarded.count() == 1
+
+
+async def test_hooks_and_notices(register_any: Any) -> None:
+    class Hooked(BaseModel):
+        name: str = ""
+        saves: int = 0
+
+        @before(Save)
+        def counted(self) -> None:
+            self.saves += 1
+
+    await register_any(Hooked)
+    made = await Hooked.bulk_create([{}, {}])
+    heard: list[Any] = []
+    stop = observe(Hooked, lambda written: heard.append((written.kind, len(written.new))))
+    try:
+        for document in made:
+            document.name = "x"
+        await Hooked.bulk_save([*made, Hooked()])
+        await Hooked.bulk_update({made[0].id: {"name": "y"}})
+        await Hooked.bulk_delete(made)
+    finally:
+        stop()
+    assert [document.saves for document in made] == [2, 2]
+    assert [kind for kind, _ in heard] == ["update", "create", "update", "delete"]
+    assert await Hooked.count() == 1
+
+
+async def test_updates_by_id(register_any: Any) -> None:
+    await register_any(Item, Note)
+    made = await items(3)
+    assert (
+        await Item.bulk_update({1: {"number": 5}, "2": {"number__inc": 3, "tags__push": "x"}, 99: {"number": 1}}) == 2
+    )
+    assert await numbers() == {"i0": 5, "i1": 3, "i2": 0}
+    found = await Item.get_by_id(2)
+    assert found is not None
+    assert found.tags == ["x"]
+    assert found.updated_at >= made[1].updated_at
+    assert await Item.bulk_update({}) == 0
+    for wrong, error in (
+        ({1: {"numbr": 1}}, UnknownFieldError),
+        ({1: {"number": "many"}}, ValidationError),
+        ({"x": {"number": 1}}, InvalidValueError),
+        ({1: 5}, InvalidValueError),
+        ([1], InvalidValueError),
+    ):
+        with pytest.raises(error):
+            await Item.bulk_update(wrong)  # type: ignore[arg-type]
+    note = await Note.create(text="a")
+    await note.delete()
+    assert await Note.bulk_update({note.id: {"text": "b"}}) == 0
+    with pytest.raises(BulkError):
+        await Item.bulk_update({1: {"name": "i2"}, 2: {"number": 1}})
+    assert (await numbers())["i1"] == 1
+
+
+async def test_deleting(register_any: Any) -> None:
+    await register_any(Item, Note)
+    made = await items(4)
+    assert await Item.bulk_delete([made[0], "2", 99]) == 2
+    assert sorted(await numbers()) == ["i2", "i3"]
+    assert await Item.bulk_delete([]) == 0
+    for wrong in ("12", [Note()], [Item(name="x")], ["x"]):
+        with pytest.raises((InvalidValueError, DocumentNotFoundError)):
+            await Item.bulk_delete(wrong)
+    notes = await Note.bulk_create([{}, {}, {}])
+    assert await Note.bulk_delete(notes[:2]) == 2
+    assert notes[0].is_deleted
+    assert await Note.count() == 1
+    assert await Note.all().with_deleted().count() == 3
+    assert await Note.bulk_delete([notes[2].id]) == 1
+    assert await Note.count() == 0
+    await notes[0].restore()
+    assert await Note.count() == 1
+
+
+async def test_inside_a_transaction(register: Any) -> None:
+    await register(Item)
+    made = await items(3)
+    with pytest.raises(ZeroDivisionError):
+        async with transaction():
+            for item in made:
+                item.number = 5
+            await Item.bulk_save([*made, Item(name="new")])
+            await Item.bulk_update({made[0].id: {"number": 9}})
+            await Item.bulk_delete(made[1:])
+            raise ZeroDivisionError
+    assert await numbers() == {"i0": 0, "i1": 0, "i2": 0}
+    assert [item.number for item in made] == [0, 0, 0]
