@@ -133,6 +133,7 @@ from .model import BaseModel
 from .monitoring import CommandEvent, add_command_listener, comment_with_caller
 from .persistence.attending import QueryWrite
 from .persistence.bulk_saving import BulkSaved
+from .persistence.bulk_writing import BulkWriter, UnitOfWork, unit_of_work
 from .persistence.changing import Change
 from .persistence.locking import retry_on_conflict
 from .persistence.notices import Written, observe
@@ -159,6 +160,7 @@ __all__ = [
     "BulkError",
     "BulkFailure",
     "BulkSaved",
+    "BulkWriter",
     "Change",
     "Circle",
     "Collision",
@@ -238,6 +240,7 @@ __all__ = [
     "TransactionError",
     "TransientTransactionError",
     "UnencodableValueError",
+    "UnitOfWork",
     "UnknownFieldError",
     "UnknownLookupError",
     "UnloadedFieldError",
@@ -316,5 +319,6 @@ __all__ = [
     "transaction",
     "transactional",
     "unique",
+    "unit_of_work",
     "updates",
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ..persistence import bulk, bulk_saving
+from ..persistence import bulk, bulk_saving, bulk_writing
 from ..persistence.bulk_saving import BulkSaved
+from ..persistence.bulk_writing import Progress
 from .writing import WritableModel
 
 
@@ -36,6 +37,36 @@ class BulkModel(WritableModel):
             BulkError: When the server refuses some. It is a `DuplicateDocumentError` too when a unique index did.
         """
         return await bulk.bulk_create(cls, items, ordered=ordered)
+
+    @classmethod
+    async def bulk_insert(
+        cls,
+        items: Iterable[Mapping[str, Any] | Self] | AsyncIterable[Mapping[str, Any] | Self],
+        *,
+        chunk_size: int = 1000,
+        ordered: bool = True,
+        progress: Progress | None = None,
+    ) -> int:
+        """Insert documents as they come, a chunk at a time, and keep none: memory stays flat however many there are.
+
+        Args:
+            items: Mappings of values or new objects, from any iterable or async iterable.
+            chunk_size: How many are validated and sent together.
+            ordered: Whether to stop at the first document that the server refuses.
+            progress: Is called with how many are done and how many there are, None when that is not known.
+
+        Returns:
+            How many were inserted.
+
+        Raises:
+            ValidationError: When an item does not fit. Its chunk is not stored; the chunks before it are, as a note of
+                the error says.
+            BulkError: When the server refuses some of a chunk.
+
+        Example:
+            >>> await User.bulk_insert(csv.DictReader(file))
+        """
+        return await bulk_writing.bulk_insert(cls, items, chunk_size=chunk_size, ordered=ordered, progress=progress)
 
     @classmethod
     async def bulk_save(cls, objects: Iterable[Self], *, ordered: bool = False) -> BulkSaved:

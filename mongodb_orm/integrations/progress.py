@@ -1,0 +1,67 @@
+"""Progress bars for bulk writes; the extra `progress`."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from rich.progress import Progress as RichBars
+from tqdm import tqdm
+
+
+class TqdmProgress:
+    """A bar of tqdm's, as the `progress` of a bulk write.
+
+    Example:
+        >>> with TqdmProgress(desc="users") as progress:
+        ...     await User.bulk_insert(rows, progress=progress)
+    """
+
+    def __init__(self, **options: Any) -> None:
+        """Make a bar; the options are those of `tqdm`."""
+        self.bar: Any = tqdm(**options)
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Show how many are done."""
+        self.bar.total = total if total is not None else self.bar.total
+        self.bar.update(done - self.bar.n)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.close()
+
+
+class RichProgress:
+    """A bar of Rich's, as the `progress` of a bulk write.
+
+    Example:
+        >>> with RichProgress("users") as progress:
+        ...     await User.bulk_insert(rows, progress=progress)
+    """
+
+    def __init__(self, description: str = "", bars: RichBars | None = None) -> None:
+        """Make a bar.
+
+        Args:
+            description: What stands beside the bar.
+            bars: Your own bars, to which this one is added.
+        """
+        self.bars = bars or RichBars()
+        self._task = self.bars.add_task(description, total=None)
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Show how many are done."""
+        self.bars.update(self._task, completed=done, total=total)
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()

@@ -1,0 +1,230 @@
+"""Writes of several models gathered and sent together: bulk writers, units of work, streams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from ..connections.attempts import run_transaction
+from ..exceptions import ConfigurationError, InvalidValueError
+from ..schema import MappedModel, spec_of
+from . import bulk, bulk_saving
+
+D = TypeVar("D", bound=MappedModel)
+
+Progress = Callable[[int, int | None], object]
+"""Takes how many are done, and how many there are, None when that is not known."""
+
+_SIZE = 1000
+
+
+async def bulk_insert(
+    model: type[MappedModel],
+    items: Iterable[Any] | AsyncIterable[Any],
+    *,
+    chunk_size: int = _SIZE,
+    ordered: bool = True,
+    progress: Progress | None = None,
+) -> int:
+    """Insert documents as they come, a chunk at a time, and keep none; return how many were inserted.
+
+    Raises:
+        ValidationError: When an item does not fit; its chunk is not stored, those before it are, as a note says.
+        BulkError: When the server refuses some of a chunk; likewise.
+    """
+    if isinstance(chunk_size, bool) or not isinstance(chunk_size, int) or chunk_size < 1:
+        raise ConfigurationError(f"chunk_size is a whole number from 1, not {chunk_size!r}.")
+    total = len(items) if isinstance(items, list | tuple) else None
+    done = 0
+    async for chunk in _chunks(model, items, chunk_size):
+        try:
+            await bulk.bulk_create(model, chunk, ordered=ordered)
+        except BaseException as error:
+            error.add_note(f"{done} documents of the chunks before were stored.")
+            raise
+        done += len(chunk)
+        if progress is not None:
+            progress(done, total)
+    return done
+
+
+async def _chunks(model: type[MappedModel], items: Any, size: int) -> AsyncIterator[list[Any]]:
+    chunk: list[Any] = []
+    async for item in _each(model, items):
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+async def _each(model: type[MappedModel], items: Any) -> AsyncIterator[Any]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    elif isinstance(items, Iterable) and not isinstance(items, str | bytes | Mapping):
+        for item in items:
+            yield item
+    else:
+        raise InvalidValueError(
+            "An iterable or async iterable of mappings or objects is needed.", model=spec_of(model).name, value=items
+        )
+
+
+class BulkWriter:
+    """Gathers writes of any models and sends them in a few commands: when there are many, and at the end of the block.
+
+    Writes of one model go out together: inserts and changes, then deletions; models in the order in which they came.
+    When the block raises, what was not sent yet is not sent.
+
+    Example:
+        >>> async with BulkWriter() as writer:
+        ...     async for row in rows:
+        ...         await writer.save(Order(**row))
+        >>> writer.saved, writer.deleted
+    """
+
+    def __init__(self, *, size: int = _SIZE, ordered: bool = False, progress: Progress | None = None) -> None:
+        """Make a writer.
+
+        Args:
+            size: How many writes are gathered before they are sent.
+            ordered: Whether to stop at the first that cannot be written.
+            progress: Is told after each time how many were written.
+
+        Raises:
+            ConfigurationError: When `size` is below 1.
+        """
+        if isinstance(size, bool) or size < 1:
+            raise ConfigurationError(f"size is a whole number from 1, not {size!r}.")
+        self._size = size
+        self._ordered = ordered
+        self._progress = progress
+        self._pending = _Gathered()
+        self.saved = 0
+        self.deleted = 0
+
+    async def save(self, *documents: MappedModel) -> None:
+        """Gather objects to insert, or to update where they changed."""
+        for document in documents:
+            self._pending.save(document)
+        await self._flush_full()
+
+    async def delete(self, *documents: MappedModel) -> None:
+        """Gather objects to delete, by their model's policy."""
+        for document in documents:
+            self._pending.delete(document)
+        await self._flush_full()
+
+    async def flush(self) -> None:
+        """Send what was gathered.
+
+        Raises:
+            ValidationError: When a value does not fit.
+            BulkError: When some could not be written.
+        """
+        gathered, self._pending = self._pending, _Gathered()
+        saved, deleted = await gathered.write(self._ordered)
+        self.saved += saved
+        self.deleted += deleted
+        if self._progress is not None and (saved or deleted):
+            self._progress(self.saved + self.deleted, None)
+
+    async def __aenter__(self) -> Self:
+        """Return the writer."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Send what is left, unless the block raised."""
+        if error is None:
+            await self.flush()
+
+    async def _flush_full(self) -> None:
+        if len(self._pending) >= self._size:
+            await self.flush()
+
+
+class UnitOfWork:
+    """Gathers new, changed and deleted objects of any models, and writes them in one transaction at the end.
+
+    Example:
+        >>> async with unit_of_work() as work:
+        ...     work.add(order)
+        ...     work.add(*lines)
+        ...     work.delete(cart)
+    """
+
+    def __init__(self) -> None:
+        self._gathered = _Gathered()
+
+    def add(self, *documents: D) -> None:
+        """Gather objects to insert, or to update where they changed by the end of the block."""
+        for document in documents:
+            self._gathered.save(document)
+
+    def delete(self, *documents: MappedModel) -> None:
+        """Gather objects to delete, by their model's policy."""
+        for document in documents:
+            self._gathered.delete(document)
+
+    async def __aenter__(self) -> Self:
+        """Return the unit of work."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write everything, or nothing; when the block raised, nothing."""
+        if error is None and len(self._gathered):
+            await run_transaction(self._gathered.write, True)
+
+
+def unit_of_work() -> UnitOfWork:
+    """Return a unit of work as a block: what it gathers is written at the end, in one transaction and a few commands.
+
+    The transaction is done again when it fails for a passing reason. Inside another transaction it takes part in that
+    one.
+
+    Raises:
+        BulkError: At the end, when some could not be written; nothing is stored then.
+        NotSupportedError: At the end, when the server has no transactions.
+    """
+    return UnitOfWork()
+
+
+class _Gathered:
+    """Objects by model, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._saved: dict[type[MappedModel], dict[int, MappedModel]] = {}
+        self._deleted: dict[type[MappedModel], dict[int, MappedModel]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, (*self._saved.values(), *self._deleted.values())))
+
+    def save(self, document: MappedModel) -> None:
+        self._deleted.get(_model(document), {}).pop(id(document), None)
+        self._saved.setdefault(_model(document), {})[id(document)] = document
+
+    def delete(self, document: MappedModel) -> None:
+        self._saved.get(_model(document), {}).pop(id(document), None)
+        self._deleted.setdefault(_model(document), {})[id(document)] = document
+
+    async def write(self, ordered: bool) -> tuple[int, int]:
+        saved = deleted = 0
+        for model, documents in self._saved.items():
+            result = await bulk_saving.bulk_save(model, documents.values(), ordered=ordered)
+            saved += result.created + result.updated
+        for model, documents in self._deleted.items():
+            deleted += await bulk_saving.bulk_delete(model, documents.values())
+        return saved, deleted
+
+
+def _model(document: Any) -> type[MappedModel]:
+    if not isinstance(document, MappedModel):
+        raise InvalidValueError(f"An object of a model is needed, not {type(document).__name__}.", value=document)
+    return type(document)
