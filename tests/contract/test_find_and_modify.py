@@ -17,6 +17,7 @@ from mongodb_orm import (
     HistoryMixin,
     InvalidValueError,
     NotSupportedError,
+    Q,
     SoftDeleteMixin,
     UnknownFieldError,
     UnsafeQueryError,
@@ -412,3 +413,42 @@ async def test_a_failed_write_leaves_the_object(register_any: Any) -> None:
         assert bob.model_dump() == state
     with pytest.raises(DuplicateDocumentError):
         await Member.upsert({"name": "nobody else"}, email="a")
+
+
+FIRSTS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+    ((updates.push(F.tags, "b", "a", sort=1, slice=-2),), {}),
+    ((updates.push(F.tags, "b", position=0),), {}),
+    ((updates.add_to_set(F.tags, "new", "b", "c"),), {}),
+    ((updates.pull(F.tags, "new"),), {}),
+    ((updates.pull_all(F.tags, ["new"]),), {}),
+    ((updates.inc(F.visits, 2), updates.set_("data.a.b", 1)), {"name": "Ann"}),
+    ((updates.min_(F.visits, 3),), {"address__city": "Rome"}),
+    ((updates.max_(F.visits, 30),), {"address": Address(city="Bonn")}),
+]
+
+
+@pytest.mark.parametrize("case", FIRSTS, ids=str)
+async def test_a_document_that_upsert_makes_is_the_default_one_updated(case: Any, register_any: Any) -> None:
+    await register_any(Member)
+    changes, values = case
+    await Member.create(email="a")
+    await Member.filter(email="a").update(*changes, **values)
+    updated = await Member.filter(email="a").one()
+    made, is_new = await Member.upsert({"email": "b"}, *changes, **values)
+    stored = await Member.filter(email="b").one()
+    own = {"id", "email", "created_at", "updated_at"}
+    assert is_new
+    assert made.model_dump() == stored.model_dump()
+    assert stored.model_dump(exclude=own) == updated.model_dump(exclude=own)
+
+
+async def test_upsert_cannot_make_what_it_cannot_know(register_any: Any) -> None:
+    await register_any(Member)
+    for change in (
+        updates.bit(F.visits, or_=1),
+        updates.pull(F.tags, Q(startswith="n")),
+        updates.rename(F.name, F.role),
+    ):
+        with pytest.raises((InvalidValueError, NotSupportedError)):
+            await Member.upsert({"email": "a"}, change)
+    assert await Member.count() == 0
