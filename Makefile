@@ -53,8 +53,10 @@ docs: $(VENV)/.dev ## Run every code block of the documentation
 bench: $(VENV)/.bench ## Measure against the raw driver and Beanie
 	$(BIN)/python benchmarks/run.py
 
-build: $(VENV)/.dev ## Build wheel and sdist
+build: $(VENV)/.dev ## Build wheel and sdist, and check them
+	rm -rf dist
 	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
 
 check: lint types floors test ## All of it: what CI runs
 

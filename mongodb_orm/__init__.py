@@ -128,10 +128,12 @@ from .hooks import (
 )
 from .indexes import Advice, IndexChanges, IndexDifference, IndexInfo, IndexManager, IndexPlan
 from .logs import setup_logging
-from .mixins import ActorMixin, HistoryMixin, SoftDeleteMixin
+from .mixins import ActorMixin, HistoryMixin, SoftDeleteMixin, VersionedMixin
 from .model import BaseModel
 from .monitoring import CommandEvent, add_command_listener, comment_with_caller
 from .persistence.attending import QueryWrite
+from .persistence.changing import Change
+from .persistence.locking import retry_on_conflict
 from .persistence.notices import Written, observe
 from .persistence.versions import Difference, Version
 from .queryset import Explanation, KeysetPage, Nearby, Page, QuerySet, Ranked, Scored
@@ -155,6 +157,7 @@ __all__ = [
     "BulkDuplicateError",
     "BulkError",
     "BulkFailure",
+    "Change",
     "Circle",
     "Collision",
     "Command",
@@ -242,6 +245,7 @@ __all__ = [
     "Validate",
     "ValidationError",
     "Version",
+    "VersionedMixin",
     "Whole",
     "Written",
     "__version__",
@@ -295,6 +299,7 @@ __all__ = [
     "register_lookup",
     "register_model",
     "register_models",
+    "retry_on_conflict",
     "run_transaction",
     "setup_logging",
     "shift",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,32 +11,102 @@ Known = Mapping[str, Any]
 
 
 class Changes(NamedTuple):
-    """The update that turns one version into the other, by dotted stored paths."""
+    """The update that turns one version into the other, by dotted stored paths.
+
+    Attributes:
+        set: Values to set.
+        unset: Paths to remove.
+        push: Elements to append to lists.
+    """
 
     set: dict[str, Any]
     unset: list[str]
+    push: dict[str, list[Any]]
 
     def __bool__(self) -> bool:
-        return bool(self.set or self.unset)
+        return bool(self.set or self.unset or self.push)
+
+    def paths(self) -> list[str]:
+        """Return every path that changes."""
+        return [*self.set, *self.unset, *self.push]
+
+    def operators(self) -> dict[str, Any]:
+        """Return the changes as MongoDB's update operators."""
+        update: dict[str, Any] = {}
+        if self.set:
+            update["$set"] = self.set
+        if self.unset:
+            update["$unset"] = dict.fromkeys(self.unset, "")
+        if self.push:
+            update["$push"] = {path: {"$each": elements} for path, elements in self.push.items()}
+        return update
 
 
-def diff(old: Mapping[str, Any], new: Mapping[str, Any], known: Known) -> Changes:
+def diff(old: Mapping[str, Any], new: Mapping[str, Any], known: Known, *, by_element: bool = False) -> Changes:
     """Compare two decoded documents.
 
-    Nested documents are compared key by key, lists as a whole: an element's position is no identity while
+    Nested documents are compared key by key. Lists are compared as a whole: an element's position is no identity while
     others may write. Keys that `known` lacks belong to somebody else and stay.
 
     Args:
         old: The document as it was read.
         new: The document as it should be.
         known: What the model knows of it.
+        by_element: Whether nobody else can have written in between, so that elements can be set by position and
+            appended.
     """
-    changes = Changes({}, [])
-    _compare(old, new, known, "", changes)
+    changes = Changes({}, [], {})
+    _compare(old, new, known, "", changes, by_element)
     return changes
 
 
-def _compare(old: Mapping[str, Any], new: Mapping[str, Any], known: Known | None, prefix: str, out: Changes) -> None:
+def applied(document: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
+    """Return a copy of a decoded document with changes made to it."""
+    result = copy.deepcopy(dict(document))
+    for path, value in changes.set.items():
+        holder, key = _holder(result, path)
+        holder[key] = value
+    for path in changes.unset:
+        holder, key = _holder(result, path)
+        holder.pop(key, None)
+    for path, elements in changes.push.items():
+        holder, key = _holder(result, path)
+        holder[key] = [*holder.get(key, ()), *elements]
+    return result
+
+
+def has_path(document: Mapping[str, Any], path: str) -> bool:
+    """Return whether a decoded document has a value at a dotted path."""
+    try:
+        value_at(document, path)
+    except (KeyError, IndexError, TypeError, ValueError):
+        return False
+    return True
+
+
+def value_at(document: Mapping[str, Any], path: str) -> Any:
+    """Return the value at a dotted path of a decoded document.
+
+    Raises:
+        LookupError: When there is none.
+    """
+    value: Any = document
+    for part in path.split("."):
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    return value
+
+
+def _holder(document: dict[str, Any], path: str) -> tuple[Any, Any]:
+    *parts, last = path.split(".")
+    holder: Any = document
+    for part in parts:
+        holder = holder[int(part)] if isinstance(holder, list) else holder.setdefault(part, {})
+    return holder, int(last) if isinstance(holder, list) else last
+
+
+def _compare(
+    old: Mapping[str, Any], new: Mapping[str, Any], known: Known | None, prefix: str, out: Changes, by_element: bool
+) -> None:
     for key, value in new.items():
         path = prefix + key
         if key not in old:
@@ -46,12 +117,26 @@ def _compare(old: Mapping[str, Any], new: Mapping[str, Any], known: Known | None
             continue
         nested = known.get(key) if known is not None else None
         if isinstance(before, dict) and isinstance(value, dict) and _mergeable(before, value, nested):
-            _compare(before, value, nested, path + ".", out)
+            _compare(before, value, nested, path + ".", out, by_element)
+        elif by_element and isinstance(before, list) and isinstance(value, list):
+            _compare_lists(before, value, path, out)
         else:
             out.set[path] = value
     for key in old:
         if key not in new and (known is None or key in known):
             out.unset.append(prefix + key)
+
+
+def _compare_lists(old: list[Any], new: list[Any], path: str, out: Changes) -> None:
+    """Set the elements that differ, or append those that came; both at once would be updates in conflict."""
+    changed = [index for index, (before, value) in enumerate(zip(old, new, strict=False)) if not same(before, value)]
+    if not changed and len(new) > len(old):
+        out.push[path] = new[len(old) :]
+    elif len(new) == len(old) and len(changed) * 2 <= len(new):
+        for index in changed:
+            out.set[f"{path}.{index}"] = new[index]
+    else:
+        out.set[path] = new
 
 
 def _mergeable(old: dict[str, Any], new: dict[str, Any], known: Known | None) -> bool:

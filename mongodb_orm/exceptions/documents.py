@@ -54,10 +54,12 @@ class StaleDocumentError(DocumentError):
     Attributes:
         expected: The version that was loaded.
         found: The version that is stored.
+        paths: What both changed, by stored path, when merging was asked for.
     """
 
     expected: int | None = None
     found: int | None = None
+    paths: tuple[str, ...] = ()
 
 
 class CorruptDocumentError(DocumentError):

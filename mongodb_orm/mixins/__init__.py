@@ -2,5 +2,6 @@
 
 from .history import ActorMixin, HistoryMixin
 from .soft_delete import SoftDeleteMixin
+from .versioned import VersionedMixin
 
-__all__ = ["ActorMixin", "HistoryMixin", "SoftDeleteMixin"]
+__all__ = ["ActorMixin", "HistoryMixin", "SoftDeleteMixin", "VersionedMixin"]

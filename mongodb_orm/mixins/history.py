@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from ..actors import current_actor
 from ..compiler.casting import Place, cast
 from ..hooks import Create, QueryUpdate, Update, before
-from ..persistence import saving, versions
+from ..persistence import changing, saving, versions
 from ..persistence.attending import QueryWrite
 from ..persistence.versions import Difference, Version
 from ..schema import MappedModel, database_of, spec_of
@@ -126,7 +126,7 @@ class ActorMixin(MappedModel):
     @before(Update, order=1000)
     def _note_updater(self) -> None:
         who = current_actor()
-        if who is not None and saving.has_changed(self):
+        if who is not None and changing.has_changed(self):
             self.updated_by = who
 
     @before(QueryUpdate, order=1000)

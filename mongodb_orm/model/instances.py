@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import pydantic
 
 from ..compiler.changes import UpdateLike
-from ..persistence import deleting, patching, saving, updating
+from ..persistence import changing, deleting, patching, saving, updating
+from ..persistence.changing import Change
 from .reading import ReadableModel
 
 
@@ -22,11 +23,24 @@ class StoredModel(ReadableModel):
 
             abstract = True
 
-    async def save(self, *, only_update: bool = False) -> Self:
+    async def save(
+        self,
+        *,
+        only_update: bool = False,
+        force: bool = False,
+        if_match: Mapping[str, Any] | None = None,
+        merge: bool = False,
+        skip_hooks: bool = False,
+    ) -> Self:
         """Insert a new object, or send what changed in a stored one; nothing changed: no trip.
 
         Args:
             only_update: Whether a new object is an error.
+            force: Whether every loaded field is sent, changed or not.
+            if_match: Lookups that the stored document must fulfil, such as `{"status": "open"}`.
+            merge: Whether changes that somebody else saved meanwhile are taken over, where they are about something
+                else; for models with `VersionedMixin`.
+            skip_hooks: Whether hooks do not run.
 
         Returns:
             The object.
@@ -35,8 +49,52 @@ class StoredModel(ReadableModel):
             ValidationError: When a changed value does not fit its field.
             DocumentNotFoundError: When the document has vanished; it is never made again.
             DuplicateDocumentError: When a unique index refuses it.
+            StaleDocumentError: When somebody else saved it meanwhile (`VersionedMixin`), or `if_match` does not hold.
         """
-        return await saving.save(self, only_update=only_update)
+        return await saving.save_as_asked(
+            self, skip_hooks=skip_hooks, merge=merge, only_update=only_update, force=force, if_match=if_match
+        )
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether `save()` would send something."""
+        return changing.has_changed(self)
+
+    def changes(self) -> dict[str, Change]:
+        """Return what changed since the object was loaded or saved, by dotted path: pairs of `old` and `new`.
+
+        Raises:
+            DocumentNotFoundError: When the object is not stored.
+
+        Example:
+            >>> user.address.city = "Rome"
+            >>> user.changes()
+            {'address.city': Change(old='Oslo', new='Rome')}
+        """
+        return changing.describe(self)
+
+    @overload
+    def previous(self) -> Self: ...
+
+    @overload
+    def previous(self, field: str) -> Any: ...
+
+    def previous(self, field: str | None = None) -> Any:
+        """Return a copy of the object as it was loaded or saved, or the value that a field had.
+
+        Raises:
+            DocumentNotFoundError: When the object is not stored.
+            UnknownFieldError: When the model has no such field.
+        """
+        return changing.previous(self) if field is None else changing.previous_value(self, field)
+
+    def rollback(self) -> Self:
+        """Undo every change since the object was loaded or saved, without a trip.
+
+        Raises:
+            DocumentNotFoundError: When the object is not stored.
+        """
+        return changing.rollback(self)
 
     async def update(self, /, *changes: UpdateLike, **values: Any) -> Self:
         """Update the document at once and show the result here; other changes of the object stay unsaved.

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..codec import decode, encode
 from ..commands import Delete, Update
-from ..exceptions import InvalidValueError, NotSupportedError
+from ..exceptions import InvalidValueError, NotSupportedError, StaleDocumentError
 from ..executor import run
 from ..hooks import Delete as Deleting
 from ..hooks import Restore
@@ -15,7 +15,8 @@ from ..schema import MappedModel, ModelSpec, SoftDeletion, database_of, mark_del
 from ..schema.mementos import touch
 from ..timestamps import current_datetime, in_utc, later_than
 from .attending import attended, run_by_query
-from .saving import missing, stored_id
+from .changing import loaded_snapshot
+from .locking import next_version, reason_of_miss, version_filter
 
 
 async def delete(document: MappedModel) -> bool:
@@ -40,7 +41,13 @@ async def hard_delete(document: MappedModel) -> bool:
         Whether it was there.
     """
     touch(document)
-    removed = await run(type(document), Delete(filter={"_id": stored_id(document)}), database=database_of(document))
+    spec, stored = spec_of(type(document)), decode(loaded_snapshot(document))
+    filter_ = {"_id": stored["_id"], **version_filter(spec, stored)}
+    removed = await run(type(document), Delete(filter=filter_), database=database_of(document))
+    if not removed and spec.versioning is not None:
+        reason = await reason_of_miss(document)
+        if isinstance(reason, StaleDocumentError):
+            raise reason
     mark_deleted(document)
     return bool(removed)
 
@@ -150,32 +157,36 @@ async def _mark(document: MappedModel, moment: datetime | None) -> bool:
     touch(document)
     spec = spec_of(type(document))
     deletion = _deletion_of(spec)
-    flag_name, moment_name = _stored(spec, deletion)
-    id_, updated = stored_id(document), later_than(vars(document).get("updated_at"))
+    flag_name, _ = _stored(spec, deletion)
+    stored = decode(loaded_snapshot(document))
+    values = {
+        deletion.flag: moment is not None,
+        deletion.moment: moment,
+        "updated_at": later_than(vars(document).get("updated_at")),
+        **next_version(spec, stored),
+    }
+    written = {spec.fields[name].stored: value for name, value in values.items()}
     result = await run(
         type(document),
         Update(
-            filter={"_id": id_, flag_name: {"$ne": True} if moment else True},
-            update={
-                "$set": {flag_name: moment is not None, moment_name: moment, spec.fields["updated_at"].stored: updated}
+            filter={
+                "_id": stored["_id"],
+                flag_name: {"$ne": True} if moment else True,
+                **version_filter(spec, stored),
             },
+            update={"$set": written},
         ),
         database=database_of(document),
     )
     if not result.matched:
+        reason = await reason_of_miss(document) if spec.versioning is not None else None
+        if isinstance(reason, StaleDocumentError):
+            raise reason
         return False
-    await _reflect(document, deletion, moment, updated)
-    return True
-
-
-async def _reflect(document: MappedModel, deletion: SoftDeletion, moment: datetime | None, updated: datetime) -> None:
-    """Give the object and its snapshot what the update wrote; other unsaved changes stay unsaved."""
-    values = {deletion.flag: moment is not None, deletion.moment: moment, "updated_at": updated}
-    snapshot = _snapshot(document)
-    names = spec_of(type(document)).fields
-    stored = {**decode(snapshot), **{names[name].stored: value for name, value in values.items()}}
+    # The object and its snapshot get what the update wrote; other changes that were not saved stay so.
     vars(document).update(values)
-    set_snapshot(document, encode(stored, model=type(document).__name__))
+    set_snapshot(document, encode({**stored, **written}, model=spec.name))
+    return True
 
 
 def _deletion_of(spec: ModelSpec) -> SoftDeletion:
@@ -184,13 +195,6 @@ def _deletion_of(spec: ModelSpec) -> SoftDeletion:
             f"{spec.name} does not delete softly.", hint="Derive it from SoftDeleteMixin.", feature="soft delete"
         )
     return spec.deletion
-
-
-def _snapshot(document: MappedModel) -> bytes:
-    snapshot: bytes | None = getattr(document, "_mongo_snapshot", None)
-    if not snapshot:
-        raise missing(document, "was never stored")
-    return snapshot
 
 
 def _stored(spec: ModelSpec, deletion: SoftDeletion) -> tuple[str, str]:

@@ -46,11 +46,12 @@ def _is_same(stored: str, before: dict[str, Any], now: dict[str, Any]) -> bool:
 
 def _apart_from(unsaved: Changes, written: Sequence[str] | None) -> Changes:
     if written is None:
-        return Changes({}, [])
+        return Changes({}, [], {})
     paths = [path.partition(".$")[0] for path in written]
     return Changes(
         {path: value for path, value in unsaved.set.items() if not any(overlap(path, other) for other in paths)},
         [path for path in unsaved.unset if not any(overlap(path, other) for other in paths)],
+        {},
     )
 
 

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from ..codec import codec_for, codec_of, decode, encode
+from ..codec import codec_for, codec_of, decode
 from ..commands import FindOne, InsertOne, Update
+from ..compiler.filters import compile_filter, merge
 from ..exceptions import (
     ConnectionError,
-    DocumentNotFoundError,
     InvalidValueError,
     MongoDBORMError,
+    StaleDocumentError,
     TimeoutError,
     ValidationError,
 )
 from ..executor import run
+from ..expressions import join
 from ..hooks import Create, Save, hooks_of
+from ..hooks import skip_hooks as skipping
 from ..schema import MappedModel, ModelSpec, database_of, is_deleted, set_snapshot, snapshot_of, spec_of
 from ..schema.mementos import touch
 from ..timestamps import current_datetime, later_than
-from ..tracking import Changes, diff
+from ..tracking import Changes
 from .attending import attended
+from .changing import adopt, changed_names, changes_of, loaded_snapshot, missing
 from .identifiers import new_ids, note_given_id
+from .locking import merge_stored, next_version, reason_of_miss, version_filter
 from .validating import validate
 
 D = TypeVar("D", bound=MappedModel)
+
+_MERGES = 5
 
 
 @attended(Create)
@@ -61,50 +70,143 @@ async def insert(document: D, *, check: bool = False) -> D:
     return document
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The update that would save an object, ready to be sent.
+
+    Attributes:
+        filter: Which document it is for: the id, the version where there is one, and conditions.
+        update: MongoDB's operators.
+        raw: The whole object as it will be, as BSON.
+        before: The fields that saving itself sets, as they were.
+        is_conditional: Whether the caller added conditions.
+    """
+
+    filter: dict[str, Any]
+    update: dict[str, Any]
+    raw: bytes
+    before: Mapping[str, Any]
+    is_conditional: bool = False
+
+
 @attended(Save)
-async def save(document: D, *, only_update: bool = False) -> D:
+async def save(
+    document: D,
+    *,
+    only_update: bool = False,
+    force: bool = False,
+    if_match: Mapping[str, Any] | None = None,
+) -> D:
     """Insert a new object, or send what changed in a stored one.
 
     Raises:
         ValidationError: When a changed value does not fit its field.
         DocumentNotFoundError: When the document has vanished, or `only_update` meets a new object.
+        StaleDocumentError: When the version is not the one that was loaded, or `if_match` does not hold.
     """
     touch(document)
-    spec = spec_of(type(document))
-    snapshot = snapshot_of(document)
-    if snapshot is None:
-        if only_update or is_deleted(document):
+    if snapshot_of(document) is None:
+        if only_update or if_match is not None or is_deleted(document):
             raise missing(document, "was deleted" if is_deleted(document) else "was never stored")
         revalidate(document)
         return await insert(document, check=True)
-    changes, raw = _changes(document, spec, snapshot)
-    if not changes:
+    pending = await prepare(document, force=force, if_match=if_match)
+    if pending is None:
         return document
-    before = vars(document).get("updated_at")
-    if _revalidate_changed(document, spec, changes):
-        changes, raw = _changes(document, spec, snapshot)
-    if hooks_of(type(document)):
-        await validate((document,), frozenset(_changed_names(spec, changes)))
-    vars(document)["updated_at"] = later_than(before)
     try:
-        changes, raw = _changes(document, spec, snapshot)
-        codec_for(document).check(raw)
-        update = {"$set": changes.set, "$unset": dict.fromkeys(changes.unset, "")}
-        result = await run(
-            type(document),
-            Update(filter={"_id": decode(raw)["_id"]}, update={k: v for k, v in update.items() if v}),
-            database=database_of(document),
-        )
+        command = Update(filter=pending.filter, update=pending.update)
+        result = await run(type(document), command, database=database_of(document))
         if not result.matched:
-            raise missing(document, "is no longer stored")
+            raise await reason_of_miss(document, is_conditional=pending.is_conditional)
     except BaseException:
-        if before is None:
-            del vars(document)["updated_at"]
-        else:
-            vars(document)["updated_at"] = before
+        take_back(document, pending)
         raise
-    set_snapshot(document, raw)
+    accept(document, pending)
     return document
+
+
+async def save_as_asked(document: D, *, skip_hooks: bool, merge: bool, **options: Any) -> D:
+    """Save an object, without hooks or with the changes of others where that is asked for."""
+    how = save_merged if merge else save
+    if not skip_hooks:
+        return await how(document, **options)
+    with skipping():
+        return await how(document, **options)
+
+
+async def save_merged(document: D, **options: Any) -> D:
+    """Save an object; when somebody else saved it meanwhile, with their changes, unless both changed the same.
+
+    Raises:
+        StaleDocumentError: When both changed the same.
+    """
+    for _ in range(_MERGES):
+        try:
+            return await save(document, **options)
+        except StaleDocumentError as error:
+            if error.expected == error.found:  # if_match decides, and merging would not change its mind
+                raise
+            await merge_stored(document)
+    return await save(document, **options)
+
+
+async def prepare(
+    document: MappedModel, *, force: bool = False, if_match: Mapping[str, Any] | None = None
+) -> Pending | None:
+    """Return the update that saves a stored object, or None when there is nothing to save.
+
+    The changed fields are validated, and `updated_at` and the version are set in the object: follow it by `accept`
+    when the update was done, by `take_back` when it was not.
+
+    Args:
+        document: The object.
+        force: Whether every loaded field is sent, changed or not.
+        if_match: Keyword lookups that the stored document must fulfil.
+
+    Raises:
+        ValidationError: When a changed value does not fit its field.
+        InvalidValueError: When a field that is frozen changed.
+        QueryError: When `if_match` makes no sense.
+    """
+    spec = spec_of(type(document))
+    conditions = [] if if_match is None else [compile_filter(spec, join(**_lookups(spec, if_match))).filter]
+    changes, _ = changes_of(document)
+    if not changes and not force:
+        return None
+    _refuse_frozen(spec, changes)
+    if _revalidate_changed(document, spec, changes):
+        changes, _ = changes_of(document)
+    if hooks_of(type(document)):
+        await validate((document,), frozenset(changed_names(spec, changes)))
+    stored = decode(loaded_snapshot(document))
+    values = vars(document)
+    managed = {"updated_at": later_than(values.get("updated_at")), **next_version(spec, stored)}
+    before = {name: values[name] for name in managed if name in values}
+    values.update(managed)
+    pending = Pending({}, {}, b"", {name: before.get(name) for name in managed}, bool(conditions))
+    try:
+        changes, raw = changes_of(document)
+        codec_for(document).check(raw)
+        update = _everything(raw) if force else changes.operators()
+    except BaseException:
+        take_back(document, pending)
+        raise
+    filter_ = {"_id": stored["_id"], **version_filter(spec, stored)}
+    return replace(pending, filter=merge([filter_, *conditions]), update=update, raw=raw)
+
+
+def accept(document: MappedModel, pending: Pending) -> None:
+    """Let an object be what was saved."""
+    set_snapshot(document, pending.raw)
+
+
+def take_back(document: MappedModel, pending: Pending) -> None:
+    """Give an object that was not saved the `updated_at` and version that it had."""
+    for name, value in pending.before.items():
+        if value is None:
+            vars(document).pop(name, None)
+        else:
+            vars(document)[name] = value
 
 
 async def refresh(document: D) -> D:
@@ -116,9 +218,7 @@ async def refresh(document: D) -> D:
     fresh = await find_by_id(type(document), stored_id(document), database=database_of(document))
     if fresh is None:
         raise missing(document, "is no longer stored")
-    touch(document)
-    for attribute in ("__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__"):
-        object.__setattr__(document, attribute, getattr(fresh, attribute))
+    adopt(document, fresh)
     set_snapshot(document, snapshot_of(fresh))
     return document
 
@@ -137,22 +237,7 @@ def stored_id(document: MappedModel) -> Any:
     Raises:
         DocumentNotFoundError: When it is not stored.
     """
-    snapshot = snapshot_of(document)
-    if snapshot is None:
-        raise missing(document, "was deleted" if is_deleted(document) else "was never stored")
-    return decode(snapshot)["_id"]
-
-
-def has_changed(document: MappedModel) -> bool:
-    """Return whether an object would be written differently from what is stored."""
-    snapshot = snapshot_of(document)
-    return snapshot is None or bool(_changes(document, spec_of(type(document)), snapshot)[0])
-
-
-def missing(document: MappedModel, why: str) -> DocumentNotFoundError:
-    """Return the error for an object whose document is not there."""
-    spec = spec_of(type(document))
-    return DocumentNotFoundError(f"{document!r} {why}.", model=spec.name, id=vars(document).get(spec.id_field))
+    return decode(loaded_snapshot(document))["_id"]
 
 
 def is_certain(error: Exception) -> bool:
@@ -189,26 +274,26 @@ def revalidate(document: MappedModel) -> None:
     object.__setattr__(document, "__pydantic_fields_set__", given)
 
 
-def _changes(document: MappedModel, spec: ModelSpec, snapshot: bytes) -> tuple[Changes, bytes]:
-    raw = encode(codec_of(type(document)).dump_value(document), model=spec.name)
-    if raw == snapshot:
-        return Changes({}, []), raw
-    old, new = decode(snapshot), decode(raw)
-    changes = diff(old, new, spec.known)
-    if any(path == "_id" or path.startswith("_id.") for path in (*changes.set, *changes.unset)):
+def _lookups(spec: ModelSpec, if_match: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(if_match, Mapping) or not all(isinstance(name, str) for name in if_match):
         raise InvalidValueError(
-            f"The id of a stored {spec.name} cannot change from {old['_id']!r} to {new['_id']!r}.",
-            hint="Create a new document instead.",
-            model=spec.name,
-            field=spec.id_field,
-            value=new["_id"],
+            'if_match is a mapping of lookups, such as {"status": "open"}.', model=spec.name, value=if_match
         )
-    return changes, raw
+    return dict(if_match)
 
 
-def _changed_names(spec: ModelSpec, changes: Changes) -> list[str]:
-    names = {spec.names.get(path.partition(".")[0]) for path in (*changes.set, *changes.unset)}
-    return sorted(name for name in names if name)
+def _refuse_frozen(spec: ModelSpec, changes: Changes) -> None:
+    for name in changed_names(spec, changes):
+        if spec.model.__pydantic_fields__[name].frozen:
+            raise InvalidValueError(
+                f"{spec.name}.{name} is frozen: it never changes once the document is stored.",
+                model=spec.name,
+                field=name,
+            )
+
+
+def _everything(raw: bytes) -> dict[str, Any]:
+    return {"$set": {name: value for name, value in decode(raw).items() if name != "_id"}}
 
 
 def _revalidate_changed(document: MappedModel, spec: ModelSpec, changes: Changes) -> bool:
@@ -217,7 +302,7 @@ def _revalidate_changed(document: MappedModel, spec: ModelSpec, changes: Changes
     The check runs on a copy, so that an error leaves the object as the caller made it.
     """
     adopted = False
-    for name in _changed_names(spec, changes):
+    for name in changed_names(spec, changes):
         copy = document.__copy__()
         type(document).__pydantic_validator__.validate_assignment(copy, name, vars(document)[name])
         if vars(copy)[name] is not vars(document)[name]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from ..codec import codec_of
+from ..codec import codec_of, decode
 from ..commands import FindAndUpdate, Update
 from ..compiler.changes import CompiledUpdate, UpdateLike, compile_update, stamped
 from ..executor import run
@@ -15,8 +15,10 @@ from ..schema.mementos import touch
 from ..timestamps import current_datetime, later_than
 from ..tracking import diff
 from .attending import attended, run_by_query
+from .changing import loaded_snapshot
+from .locking import next_version, reason_of_miss, version_filter
 from .reflecting import reflect
-from .saving import missing, stored_id
+from .saving import stored_id
 
 D = TypeVar("D", bound=MappedModel)
 
@@ -80,11 +82,13 @@ async def _update(document: D, compiled: CompiledUpdate, before: Mapping[str, An
     model, spec = type(document), spec_of(type(document))
     now = codec_of(model).dump_value(document)
     hooked = diff(before, now, spec.known).set
-    compiled = stamped(spec, compiled.setting(hooked), later_than(vars(document).get("updated_at")))
+    stored = decode(loaded_snapshot(document))
+    version = {spec.fields[name].stored: number for name, number in next_version(spec, stored).items()}
+    compiled = stamped(spec, compiled.setting({**hooked, **version}), later_than(vars(document).get("updated_at")))
     raw = await run(
         model,
         FindAndUpdate(
-            filter={"_id": stored_id(document)},
+            filter={"_id": stored["_id"], **version_filter(spec, stored)},
             update=compiled.update,
             array_filters=compiled.array_filters,
             projection=_projection(document),
@@ -92,7 +96,7 @@ async def _update(document: D, compiled: CompiledUpdate, before: Mapping[str, An
         database=database_of(document),
     )
     if raw is None:
-        raise missing(document, "is no longer stored")
+        raise await reason_of_miss(document)
     reflect(document, raw, compiled.paths)
     return document
 

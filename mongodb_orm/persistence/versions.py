@@ -99,6 +99,8 @@ async def revert(document: D, version: int) -> D:
     kept = {spec.id_field, "created_at", "updated_at"}
     if spec.deletion is not None:
         kept |= {spec.deletion.flag, spec.deletion.moment}
+    if spec.versioning is not None:
+        kept.add(spec.versioning.field)
     vars(document).update({name: value for name, value in vars(past).items() if name not in kept})
     return await save(document)
 

@@ -175,6 +175,8 @@ class QuerySet(Writing[M, R], Generic[M, R]):
     def _partially(self, names: set[str]) -> QuerySet[M, M]:
         spec = spec_of(self.model)
         wanted = frozenset(names) | {spec.id_field} | ({spec.family.discriminator} if spec.family else set())
+        if spec.versioning is not None:
+            wanted |= {spec.versioning.field}
         if wanted == spec.fields.keys():
             return self._returning(Objects(self.model))
         return self._returning(PartialObjects(self.model, wanted))

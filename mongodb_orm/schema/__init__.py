@@ -21,6 +21,7 @@ from .registry import model_for, remember
 from .settings import LoadValidation, ModelConfig
 from .shapes import ANY, Shape, shape_of
 from .spec import FieldSpec, ModelSpec, Resolved, fields_of, member_names, resolve, resolve_from, step, stored_name
+from .versioning import Versioning
 
 __all__ = [
     "ANY",
@@ -36,6 +37,7 @@ __all__ = [
     "Resolved",
     "Shape",
     "SoftDeletion",
+    "Versioning",
     "carry_state",
     "database_of",
     "family_of",

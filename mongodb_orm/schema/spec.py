@@ -19,6 +19,7 @@ from .indexes import Indexed, IndexSpec, index_from, joined, marks_of
 from .kinds import Family, family_of
 from .settings import ModelConfig, settings_of
 from .shapes import ANY, Shape, shape_of
+from .versioning import Versioning
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +103,19 @@ class ModelSpec:
         kind: What it is called in documents of that collection.
         kinds: The kinds of documents that it sees; empty when it sees all.
         deletion: How deleting marks, or None when it removes.
+        versioning: How stale saves are found, or None when they are not looked for.
         keywords: The keyword lookups that were taken apart before.
         paths: The paths that were resolved before.
         sightings: The shapes of queries that this process has seen.
     """
 
-    def __init__(self, model: type[pydantic.BaseModel], settings: ModelConfig, deletion: SoftDeletion | None) -> None:
+    def __init__(
+        self,
+        model: type[pydantic.BaseModel],
+        settings: ModelConfig,
+        deletion: SoftDeletion | None,
+        versioning: Versioning | None,
+    ) -> None:
         self.model = model
         self.name = model.__name__
         self.settings = settings
@@ -127,6 +135,7 @@ class ModelSpec:
             else strategy_for(self.id_shape.annotation, auto=settings.use_auto_id)
         )
         self.deletion = deletion
+        self.versioning = versioning
         self.family: Family | None = family_of(model)
         self.kind: str | None = getattr(model, "__mongo_kind__", None)
         self.kinds = () if self.family is None or self.family.root is model else tuple(self.family.below(model))
@@ -154,6 +163,8 @@ class ModelSpec:
             ConfigurationError: When `Meta.protected` names none.
         """
         names = {self.id_field, "created_at", "updated_at", *_declared_protected(self.model)}
+        if self.versioning is not None:
+            names.add(self.versioning.field)
         if unknown := sorted(names - self.fields.keys()):
             raise ConfigurationError(
                 f"{self.name}.Meta.protected names {unknown[0]!r}, which is no field.",

@@ -1,0 +1,166 @@
+"""What an object has that its document has not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import pydantic
+
+from ..codec import codec_for, codec_of, decode, encode
+from ..exceptions import DocumentNotFoundError, InvalidValueError, UnknownFieldError
+from ..schema import MappedModel, ModelSpec, fields_of, is_deleted, snapshot_of, spec_of
+from ..schema.mementos import touch
+from ..tracking import Changes, diff, has_path, same, value_at
+
+D = TypeVar("D", bound=MappedModel)
+
+
+class Change(NamedTuple):
+    """One member of a document that changed.
+
+    Attributes:
+        old: The value as it was loaded; None when there was none.
+        new: The value now; None when there is none.
+    """
+
+    old: Any
+    new: Any
+
+
+def changes_of(document: MappedModel) -> tuple[Changes, bytes]:
+    """Return how a stored object differs from its document, under stored names, and the whole of it as BSON.
+
+    Raises:
+        InvalidValueError: When the id changed.
+        DocumentNotFoundError: When the object is not stored.
+    """
+    spec, snapshot = spec_of(type(document)), loaded_snapshot(document)
+    raw = encode(codec_of(type(document)).dump_value(document), model=spec.name)
+    if raw == snapshot:
+        return Changes({}, [], {}), raw
+    old, new = decode(snapshot), decode(raw)
+    # With a version the update happens to the very lists that were compared, so their elements can be addressed.
+    changes = diff(old, new, spec.known, by_element=spec.versioning is not None)
+    added = [path for path in changes.set if not has_path(old, path)]
+    if added:
+        _leave_defaults(document, snapshot, changes, added)
+    if any(path == "_id" or path.startswith("_id.") for path in changes.paths()):
+        raise InvalidValueError(
+            f"The id of a stored {spec.name} cannot change from {old['_id']!r} to {new['_id']!r}.",
+            hint="Create a new document instead.",
+            model=spec.name,
+            field=spec.id_field,
+            value=new["_id"],
+        )
+    return changes, raw
+
+
+def _leave_defaults(document: MappedModel, snapshot: bytes, changes: Changes, added: list[str]) -> None:
+    """Drop what loading itself filled in: a default is no change, and somebody may have written the field meanwhile."""
+    loaded = codec_for(document).load(snapshot)
+    filled = decode(codec_of(type(document)).dump(loaded))
+    for path in added:
+        if has_path(filled, path) and same(value_at(filled, path), changes.set[path]):
+            del changes.set[path]
+
+
+def has_changed(document: MappedModel) -> bool:
+    """Return whether an object would be written differently from what is stored."""
+    return snapshot_of(document) is None or bool(changes_of(document)[0])
+
+
+def changed_names(spec: ModelSpec, changes: Changes) -> list[str]:
+    """Return the fields in which something changed."""
+    names = {spec.names.get(path.partition(".")[0]) for path in changes.paths()}
+    return sorted(name for name in names if name)
+
+
+def describe(document: MappedModel) -> dict[str, Change]:
+    """Return what changed since an object was loaded or saved, by dotted path under the model's names.
+
+    Raises:
+        DocumentNotFoundError: When the object is not stored.
+    """
+    original = previous(document)
+    found: dict[str, Change] = {}
+    for stored in sorted(changes_of(document)[0].paths()):
+        path = _model_path(type(document), stored.split("."))
+        found[".".join(path)] = Change(_dig(original, path), _dig(document, path))
+    return found
+
+
+def previous(document: D) -> D:
+    """Return a copy of an object as it was loaded or saved.
+
+    Raises:
+        DocumentNotFoundError: When the object is not stored.
+    """
+    return codec_for(document).load(loaded_snapshot(document))
+
+
+def previous_value(document: MappedModel, field: str) -> Any:
+    """Return a field's value as it was loaded or saved.
+
+    Raises:
+        UnknownFieldError: When the model has no such field.
+    """
+    spec = spec_of(type(document))
+    if field not in spec.fields:
+        raise UnknownFieldError(spec.name, field, list(spec.fields))
+    return getattr(previous(document), field)
+
+
+def rollback(document: D) -> D:
+    """Give an object back the values that it was loaded or saved with.
+
+    Raises:
+        DocumentNotFoundError: When the object is not stored.
+    """
+    adopt(document, previous(document))
+    return document
+
+
+def adopt(document: D, values: D) -> None:
+    """Give an object the fields of another one."""
+    touch(document)
+    for attribute in ("__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__"):
+        object.__setattr__(document, attribute, getattr(values, attribute))
+
+
+def loaded_snapshot(document: MappedModel) -> bytes:
+    """Return the BSON of the document as it was loaded or saved.
+
+    Raises:
+        DocumentNotFoundError: When the object is not stored.
+    """
+    snapshot = snapshot_of(document)
+    if snapshot is None:
+        raise missing(document, "was deleted" if is_deleted(document) else "was never stored")
+    return snapshot
+
+
+def missing(document: MappedModel, why: str) -> DocumentNotFoundError:
+    """Return the error for an object whose document is not there."""
+    spec = spec_of(type(document))
+    return DocumentNotFoundError(f"{document!r} {why}.", model=spec.name, id=vars(document).get(spec.id_field))
+
+
+def _model_path(model: type[pydantic.BaseModel] | None, stored: list[str]) -> list[str]:
+    path: list[str] = []
+    for part in stored:
+        field = next((field for field in fields_of(model).values() if field.stored == part), None) if model else None
+        path.append(field.name if field else part)
+        model = field.shape.model if field else None
+    return path
+
+
+def _dig(value: Any, path: list[str]) -> Any:
+    for part in path:
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list | tuple):
+            value = value[int(part)] if part.isdigit() and int(part) < len(value) else None
+        else:
+            value = getattr(value, part, None)
+    return value

@@ -1,0 +1,518 @@
+"""Saving: what changed is sent and nothing else; stale objects are found; changes of others survive."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import pydantic
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ConfigDict, Field
+
+from mongodb_orm import (
+    BaseModel,
+    Change,
+    ConfigurationError,
+    DocumentNotFoundError,
+    InvalidValueError,
+    Save,
+    SoftDeleteMixin,
+    StaleDocumentError,
+    UnknownFieldError,
+    ValidationError,
+    VersionedMixin,
+    before,
+    close_all_connections,
+    register_model,
+    retry_on_conflict,
+    transaction,
+)
+
+
+class Address(pydantic.BaseModel):
+    city: str = "Oslo"
+    zip_code: str = Field(default="", alias="zip")
+
+
+class Line(pydantic.BaseModel):
+    sku: str
+    price: float = 0
+
+
+class Person(BaseModel):
+    name: str = "ann"
+    age: int | None = Field(default=None, alias="years")
+    address: Address = Field(default_factory=Address)
+    tags: list[str] = Field(default_factory=list)
+    lines: list[Line] = Field(default_factory=list)
+    settings: dict[str, Any] = Field(default_factory=dict)
+    code: Annotated[str, Field(frozen=True)] = "x"
+    labels: Annotated[list[str], Field(frozen=True)] = Field(default_factory=list)
+
+
+class Account(BaseModel, VersionedMixin):
+    name: str = ""
+    balance: int = 0
+    tags: list[str] = Field(default_factory=list)
+    lines: list[Line] = Field(default_factory=list)
+
+
+class Note(BaseModel, VersionedMixin, SoftDeleteMixin):
+    text: str = ""
+
+
+async def make(**values: Any) -> Person:
+    return await Person.create(**{"settings": {"a": 1, "b": {"c": 2, "d": 3}}, "tags": ["x", "y"], **values})
+
+
+async def stored(raw: Any) -> dict[str, Any]:
+    found: dict[str, Any] = raw.person.find_one()
+    return found
+
+
+async def test_what_changed_is_told(register_any: Any) -> None:
+    await register_any(Person)
+    person = Person(name="new")
+    assert person.is_changed
+    with pytest.raises(DocumentNotFoundError):
+        person.changes()
+    await person.save()
+    assert not person.is_changed
+    assert person.changes() == {}
+    person.name = "bob"
+    person.age = 5
+    person.address.zip_code = "0150"
+    person.tags.append("z")
+    person.settings["k"] = 1
+    assert person.is_changed
+    assert person.changes() == {
+        "name": Change("new", "bob"),
+        "age": Change(None, 5),
+        "address.zip_code": Change("", "0150"),
+        "tags": Change([], ["z"]),
+        "settings.k": Change(None, 1),
+    }
+    before_ = person.previous()
+    assert (before_.name, before_.age, before_.tags, before_.id) == ("new", None, [], person.id)
+    assert person.previous("address") == Address()
+    with pytest.raises(UnknownFieldError, match="name"):
+        person.previous("nam")
+    assert person.rollback() is person
+    assert not person.is_changed
+    assert (person.name, person.address.zip_code, person.settings) == ("new", "", {})
+    person.name = "cecil"
+    await person.save()
+    assert (await Person.get_by_id(person.id)) == person
+
+
+@pytest.mark.parametrize(
+    "edit, expected",
+    [
+        (lambda p: p.settings.pop("a"), {"b": {"c": 2, "d": 3}}),
+        (lambda p: p.settings["b"].pop("c"), {"a": 1, "b": {"d": 3}}),
+        (lambda p: p.settings.clear(), {}),
+        (lambda p: p.settings["b"].clear(), {"a": 1, "b": {}}),
+        (lambda p: p.settings.setdefault("n", []).append(1), {"a": 1, "b": {"c": 2, "d": 3}, "n": [1]}),
+        (lambda p: p.settings.update({"a.b": 1}), {"a": 1, "b": {"c": 2, "d": 3}, "a.b": 1}),
+        (lambda p: p.settings.update({"$set": 1}), {"a": 1, "b": {"c": 2, "d": 3}, "$set": 1}),
+        (lambda p: p.settings.update({"": 1}), {"a": 1, "b": {"c": 2, "d": 3}, "": 1}),
+        (lambda p: p.settings["b"].update({"c": {"e": 1}}), {"a": 1, "b": {"c": {"e": 1}, "d": 3}}),
+        (lambda p: p.settings.update(a=1.0), {"a": 1.0, "b": {"c": 2, "d": 3}}),
+        (lambda p: p.settings.update(a=True), {"a": True, "b": {"c": 2, "d": 3}}),
+        (lambda p: p.settings.update(a=None), {"a": None, "b": {"c": 2, "d": 3}}),
+        (lambda p: p.settings.update(b={"d": 3, "c": 2}), {"a": 1, "b": {"d": 3, "c": 2}}),
+    ],
+)
+async def test_edits_of_a_dict(register_any: Any, edit: Any, expected: dict[str, Any]) -> None:
+    await register_any(Person)
+    person = await make()
+    edit(person)
+    await person.save()
+    found = await Person.get_by_id(person.id)
+    assert found is not None
+    assert found.settings == expected
+    assert type(found.settings.get("a")) is type(expected.get("a"))
+    assert list(found.settings.get("b", {})) == list(expected.get("b", {}))
+    assert not person.is_changed
+
+
+@pytest.mark.parametrize(
+    "edit, expected",
+    [
+        (lambda p: p.tags.clear(), []),
+        (lambda p: p.tags.append("z"), ["x", "y", "z"]),
+        (lambda p: p.tags.insert(0, "z"), ["z", "x", "y"]),
+        (lambda p: p.tags.remove("x"), ["y"]),
+        (lambda p: p.tags.__setitem__(1, "z"), ["x", "z"]),
+        (lambda p: setattr(p, "tags", []), []),
+    ],
+)
+@pytest.mark.parametrize("model", [Person, Account])
+async def test_edits_of_a_list(register_any: Any, model: Any, edit: Any, expected: list[str]) -> None:
+    await register_any(model)
+    document = await model.create(tags=["x", "y"], lines=[{"sku": "a"}, {"sku": "b"}])
+    edit(document)
+    document.lines[1].price = 5
+    await document.save()
+    found = await model.get_by_id(document.id)
+    assert found == document
+    assert found.tags == expected
+    assert found.lines[1].price == 5
+
+
+async def test_changes_of_others_survive(register: Any, raw: Any) -> None:
+    await register(Person)
+    person = await make()
+    other = await Person.get_by_id(person.id)
+    assert other is not None
+    other.settings["b"]["c"] = 99
+    other.address.city = "Rome"
+    other.age = 7
+    await other.save()
+    raw.person.update_one({}, {"$set": {"unknown": 1, "address.floor": 3}})
+    person.settings["a"] = 5
+    person.address.zip_code = "1"
+    await person.save()
+    document = await stored(raw)
+    assert document["settings"] == {"a": 5, "b": {"c": 99, "d": 3}}
+    assert document["address"] == {"city": "Rome", "zip": "1", "floor": 3}
+    assert (document["years"], document["unknown"]) == (7, 1)
+
+
+async def test_a_default_is_not_written_back(register: Any, raw: Any) -> None:
+    await register(Person)
+    person = await make()
+    raw.person.update_one({}, {"$unset": {"tags": "", "name": ""}})
+    found = await Person.get_by_id(person.id)
+    assert found is not None
+    assert found.name == "ann"
+    raw.person.update_one({}, {"$set": {"name": "written meanwhile"}})
+    found.age = 3
+    await found.save()
+    document = await stored(raw)
+    assert document["name"] == "written meanwhile"
+
+
+async def test_force(register: Any, raw: Any) -> None:
+    await register(Person)
+    person = await make()
+    raw.person.update_one({}, {"$set": {"name": "other"}, "$unset": {"tags": ""}})
+    await person.save()
+    assert (await stored(raw))["name"] == "other"
+    await person.save(force=True)
+    document = await stored(raw)
+    assert (document["name"], document["tags"]) == ("ann", ["x", "y"])
+    part = await Person.filter(id=person.id).only("name").one()
+    raw.person.update_one({}, {"$set": {"tags": ["mine"]}})
+    await part.save(force=True)
+    assert (await stored(raw))["tags"] == ["mine"]
+
+
+async def test_a_conditional_save(register_any: Any) -> None:
+    await register_any(Person)
+    person = await make(age=1)
+    person.name = "bob"
+    with pytest.raises(StaleDocumentError, match="if_match"):
+        await person.save(if_match={"age__gte": 5})
+    assert person.is_changed
+    await person.save(if_match={"age": 1})
+    assert not person.is_changed
+    person.name = "cecil"
+    with pytest.raises(UnknownFieldError):
+        await person.save(if_match={"agee": 1})
+    with pytest.raises(InvalidValueError):
+        await person.save(if_match="age")  # type: ignore[arg-type]
+    with pytest.raises(DocumentNotFoundError):
+        await Person().save(if_match={"age": 1})
+    await Person.all().hard_delete()
+    with pytest.raises(DocumentNotFoundError):
+        await person.save(if_match={"age": 1})
+    assert await Person.count() == 0
+
+
+async def test_frozen_fields_stay(register_any: Any) -> None:
+    await register_any(Person)
+    person = await make(labels=["a"])
+    with pytest.raises(ValidationError):
+        person.code = "y"
+    person.labels.append("b")
+    with pytest.raises(InvalidValueError, match="labels is frozen"):
+        await person.save()
+    person.rollback()
+    person.id = 99
+    with pytest.raises(InvalidValueError, match="cannot change"):
+        await person.save()
+
+
+async def test_validation_on_assignment_as_configured(register_any: Any) -> None:
+    class Strict(BaseModel):
+        model_config = ConfigDict(validate_assignment=True)
+        age: int = Field(default=0, ge=0)
+
+    await register_any(Strict, Person)
+    strict = await Strict.create()
+    with pytest.raises(ValidationError):
+        strict.age = -1
+    strict.age = "5"  # type: ignore[assignment]
+    assert strict.age == 5
+    person = await make()
+    person.age = "x"  # type: ignore[assignment]
+    with pytest.raises(ValidationError):
+        await person.save()
+    assert person.age == "x"
+
+
+async def test_hooks_are_left_out_when_asked(register_any: Any) -> None:
+    class Hooked(BaseModel):
+        name: str = ""
+
+        @before(Save)
+        def shout(self) -> None:
+            self.name = self.name.upper()
+
+    await register_any(Hooked)
+    hooked = await Hooked(name="a").save(skip_hooks=True)
+    assert hooked.name == "a"
+    hooked.name = "b"
+    await hooked.save()
+    assert hooked.name == "B"
+
+
+async def test_a_stale_save_is_refused(register_any: Any) -> None:
+    await register_any(Account)
+    account = await Account.create(name="ann", balance=5)
+    assert account.version == 1
+    other = await Account.get_by_id(account.id)
+    assert other is not None
+    other.balance = 7
+    await other.save()
+    assert other.version == 2
+    moment = account.updated_at
+    account.balance = 9
+    with pytest.raises(StaleDocumentError) as caught:
+        await account.save()
+    assert (caught.value.expected, caught.value.found, caught.value.model) == (1, 2, "Account")
+    assert (account.version, account.updated_at, account.is_changed) == (1, moment, True)
+    with pytest.raises(StaleDocumentError):
+        await account.delete()
+    await account.refresh_from_db()
+    account.balance += 1
+    await account.save()
+    assert (account.version, account.balance) == (3, 8)
+    await account.save()
+    assert account.version == 3
+    await other.refresh_from_db()
+    await other.delete()
+    account.balance = 0
+    with pytest.raises(DocumentNotFoundError):
+        await account.save()
+    assert await account.delete() is False
+
+
+async def test_soft_deletion_checks_and_increments(register_any: Any) -> None:
+    await register_any(Note)
+    note = await Note.create(text="a")
+    other = await Note.get_by_id(note.id)
+    assert other is not None
+    assert await note.delete()
+    assert note.version == 2
+    with pytest.raises(StaleDocumentError):
+        await other.delete()
+    other.text = "b"
+    with pytest.raises(StaleDocumentError):
+        await other.save()
+    assert await note.restore()
+    assert note.version == 3
+    note.text = "c"
+    await note.save()
+    assert note.version == 4
+    assert await note.hard_delete()
+
+
+async def test_updating_an_object_checks_and_increments(register: Any) -> None:
+    await register(Account)
+    account = await Account.create(balance=1)
+    other = await Account.get_by_id(account.id)
+    assert other is not None
+    await account.update(balance__inc=5)
+    assert (account.balance, account.version) == (6, 2)
+    with pytest.raises(StaleDocumentError) as caught:
+        await other.update(balance__inc=5)
+    assert (caught.value.expected, caught.value.found) == (1, 2)
+    with pytest.raises(InvalidValueError, match="protected"):
+        await account.patch({"version": 9})
+    await account.patch({"balance": 7})
+    assert (account.balance, account.version) == (7, 3)
+    assert await Account.get_by_id(account.id) == account
+
+
+async def test_documents_from_before_versions(register: Any, raw: Any) -> None:
+    await register(Account)
+    raw.account.insert_one({"_id": 1, "name": "old"})
+    account, other = await Account.get_by_id(1), await Account.get_by_id(1)
+    assert account is not None
+    assert other is not None
+    account.balance = 1
+    await account.save()
+    assert account.version == 2
+    other.balance = 2
+    with pytest.raises(StaleDocumentError):
+        await other.save()
+
+
+async def test_a_part_of_a_versioned_object(register: Any) -> None:
+    await register(Account)
+    account = await Account.create(name="ann")
+    part = await Account.filter(id=account.id).only("name").one()
+    part.name = "bob"
+    await part.save()
+    assert part.version == 2
+    account.name = "cecil"
+    with pytest.raises(StaleDocumentError):
+        await account.save()
+
+
+async def test_lists_of_versioned_objects_are_changed_by_element(register: Any) -> None:
+    await register(Account)
+    account = await Account.create(tags=["a", "b", "c"], lines=[{"sku": "a"}, {"sku": "b"}, {"sku": "c"}])
+    account.tags.append("d")
+    account.lines[2].price = 9
+    await account.save()
+    assert await Account.get_by_id(account.id) == account
+    account.tags[0] = "z"
+    account.tags.append("e")
+    await account.save()
+    assert await Account.get_by_id(account.id) == account
+
+
+async def test_retrying(register: Any) -> None:
+    await register(Account)
+    made = await Account.create()
+
+    @retry_on_conflict(attempts=50)
+    async def deposit(amount: int) -> int:
+        account = await Account.filter(id=made.id).one()
+        await asyncio.sleep(0)
+        account.balance += amount
+        await account.save()
+        return account.balance
+
+    await asyncio.gather(*[deposit(1) for _ in range(12)])
+    await made.refresh_from_db()
+    assert (made.balance, made.version) == (12, 13)
+
+    runs = 0
+
+    @retry_on_conflict
+    async def never() -> None:
+        nonlocal runs
+        runs += 1
+        raise StaleDocumentError("It is stale.")
+
+    with pytest.raises(StaleDocumentError):
+        await never()
+    assert runs == 5
+    with pytest.raises(ConfigurationError):
+        retry_on_conflict(attempts=0)
+
+
+async def test_merging(register_any: Any) -> None:
+    await register_any(Account)
+    account = await Account.create(name="ann", balance=1, tags=["x"])
+    other = await Account.get_by_id(account.id)
+    assert other is not None
+    other.balance = 7
+    await other.save()
+    account.name = "bob"
+    account.tags.append("y")
+    await account.save(merge=True)
+    assert (account.name, account.balance, account.tags, account.version) == ("bob", 7, ["x", "y"], 3)
+    assert await Account.get_by_id(account.id) == account
+
+    await other.refresh_from_db()
+    other.name = "cecil"
+    await other.save()
+    account.name = "dora"
+    account.balance = 8
+    with pytest.raises(StaleDocumentError, match="name") as caught:
+        await account.save(merge=True)
+    assert caught.value.paths == ("name",)
+    assert (account.name, account.balance) == ("dora", 8)
+
+
+async def test_versions_go_back_with_a_transaction(register: Any) -> None:
+    await register(Account)
+    account = await Account.create()
+    with pytest.raises(ZeroDivisionError):
+        async with transaction():
+            account.balance = 5
+            await account.save()
+            raise ZeroDivisionError
+    assert (account.balance, account.version) == (0, 1)
+    account.balance = 6
+    await account.save()
+    assert account.version == 2
+
+
+KEYS = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=5) | st.sampled_from(
+    ["a", "b", "a.b", "$set", "", "0", "_id", "é"]
+)
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(
+    alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=5
+) | st.floats(allow_nan=False)  # fmt: skip
+TREES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=8
+)
+LINES = st.lists(st.builds(Line, sku=st.sampled_from("abc"), price=st.sampled_from([0, 1, 2.5])), max_size=4)
+STATES = st.fixed_dictionaries(
+    {
+        "tags": st.lists(st.sampled_from("xyz"), max_size=4),
+        "lines": LINES,
+        "settings": st.dictionaries(KEYS, TREES, max_size=4),
+        "name": st.text(alphabet="abcé", max_size=3),
+    }
+)
+
+
+class Free(BaseModel):
+    name: str = ""
+    other: int = 0
+    tags: list[str] = Field(default_factory=list)
+    lines: list[Line] = Field(default_factory=list)
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+class Guarded(Free, VersionedMixin): ...
+
+
+@pytest.mark.parametrize("model", [Free, Guarded])
+def test_any_edit_is_saved_and_nothing_else(server_uri: str, admin: Any, model: Any) -> None:
+    from mongodb_orm import DatabaseConfig
+
+    config = DatabaseConfig(mongo_uri=server_uri, database_name="hypothesis")
+
+    async def check(first: dict[str, Any], second: dict[str, Any]) -> None:
+        document = await model.create(**first)
+        if model is Free:
+            await Free.filter(id=document.id).update(other=document.id)
+        for name, value in second.items():
+            setattr(document, name, value)
+        await document.save()
+        found = await model.get_by_id(document.id)
+        assert found.model_dump(exclude={"other", "updated_at"}) == document.model_dump(exclude={"other", "updated_at"})
+        assert found.other == (document.id if model is Free else 0)
+        assert not document.is_changed
+
+    with asyncio.Runner() as runner:
+
+        @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @given(STATES, STATES)
+        def search(first: dict[str, Any], second: dict[str, Any]) -> None:
+            runner.run(check(first, second))
+
+        runner.run(register_model(model, config))
+        search()
+        runner.run(close_all_connections())
+    admin.drop_database("hypothesis")
