@@ -19,9 +19,11 @@ from mongodb_orm import (
     NotSupportedError,
     Q,
     SoftDeleteMixin,
+    StaleDocumentError,
     UnknownFieldError,
     UnsafeQueryError,
     ValidationError,
+    VersionedMixin,
     after,
     before,
     observe,
@@ -452,3 +454,42 @@ async def test_upsert_cannot_make_what_it_cannot_know(register_any: Any) -> None
         with pytest.raises((InvalidValueError, NotSupportedError)):
             await Member.upsert({"email": "a"}, change)
     assert await Member.count() == 0
+
+
+class Balance(BaseModel, VersionedMixin, SoftDeleteMixin):
+    name: str = ""
+    amount: int = 100
+
+
+QUERY_WRITES: list[Any] = [
+    lambda: Balance.all().update(amount__inc=-30),
+    lambda: Balance.all().find_one_and_update(amount=70),
+    lambda: Balance.upsert({"name": "ann"}, amount__inc=-30),
+    lambda: Balance.all().delete(),
+    lambda: Balance.find_one_and_delete(),
+]
+SERVER_WRITES: list[Any] = [
+    lambda: Balance.all().update([{"$set": {"amount": 70}}]),
+    lambda: Balance.all().replace({"amount": 70}),
+]
+
+
+async def _overwrite(write: Any) -> None:
+    stale = await Balance.create(name="ann")
+    await write()
+    stale.amount = 90
+    with pytest.raises(StaleDocumentError) as caught:
+        await stale.save()
+    assert (caught.value.expected, caught.value.found) == (1, 2)
+
+
+@pytest.mark.parametrize("position", range(len(QUERY_WRITES)))
+async def test_an_object_never_overwrites_an_update_by_query(position: int, register_any: Any) -> None:
+    await register_any(Balance)
+    await _overwrite(QUERY_WRITES[position])
+
+
+@pytest.mark.parametrize("position", range(len(SERVER_WRITES)))
+async def test_an_object_never_overwrites_a_pipeline(position: int, register: Any) -> None:
+    await register(Balance)
+    await _overwrite(SERVER_WRITES[position])
