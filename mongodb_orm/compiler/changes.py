@@ -106,8 +106,27 @@ def compile_update(
 
 
 def stamped(spec: ModelSpec, compiled: CompiledUpdate, moment: datetime) -> CompiledUpdate:
-    """Return the update that moves `updated_at` too, unless it says something of it itself."""
-    return compiled.setting({spec.fields["updated_at"].stored: moment})
+    """Return the update that moves `updated_at` and the version too, unless it says something of them itself.
+
+    An update by query checks no version, but an object that was loaded before it must not be saved over it.
+    """
+    compiled = compiled.setting({spec.fields["updated_at"].stored: moment})
+    if spec.versioning is None:
+        return compiled
+    version = spec.fields[spec.versioning.field].stored
+    if isinstance(compiled.update, list):
+        said = {name for stage in compiled.update for key in _SETTING for name in stage.get(key, ())}
+        following = [] if version in said else [{"$set": {version: next_version_of(version)}}]
+        return CompiledUpdate([*compiled.update, *following], compiled.array_filters)
+    if version in (compiled.paths or ()):
+        return compiled
+    counted = {**compiled.update.get("$inc", {}), version: 1}
+    return CompiledUpdate({**compiled.update, "$inc": counted}, compiled.array_filters)
+
+
+def next_version_of(version: str) -> dict[str, Any]:
+    """Return the aggregation expression of the version after the one in a stored field."""
+    return {"$add": [{"$ifNull": [f"${version}", 1]}, 1]}
 
 
 def _compile_one(spec: ModelSpec, change: Any, allow_javascript: bool) -> Operators:

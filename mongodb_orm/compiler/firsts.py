@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..codec import encode
+from ..codec import decode, encode
 from ..exceptions import InvalidValueError
 from ..schema import ModelSpec
 from .changes import CompiledUpdate
@@ -30,7 +30,7 @@ def first_values(spec: ModelSpec, by: Mapping[str, Any], compiled: CompiledUpdat
 
 
 def first_document(spec: ModelSpec, document: dict[str, Any], by: Mapping[str, Any], compiled: CompiledUpdate) -> bytes:
-    """Do an update to a new document, given under stored names.
+    """Do an update to a new document, given under stored names; None counts as missing.
 
     Raises:
         InvalidValueError: When it cannot be done to a document that does not exist.
@@ -52,7 +52,14 @@ def first_document(spec: ModelSpec, document: dict[str, Any], by: Mapping[str, A
                 model=spec.name,
                 field=path,
             )
-        place[last] = _DONE[operator](place.get(last), operand)
+        plain = decode(encode({"operand": operand}, model=spec.name))["operand"]
+        if operator == "$pull" and place.get(last) and _has_operators(plain):
+            raise InvalidValueError(
+                f"A condition on elements of {path} cannot be decided for a document that does not exist yet.",
+                model=spec.name,
+                field=path,
+            )
+        place[last] = _DONE[operator](place.get(last), plain)
     return encode(document, model=spec.name)
 
 
@@ -79,8 +86,26 @@ def _pushed(old: Any, operand: Any) -> list[Any]:
 
 def _added(old: Any, operand: Any) -> list[Any]:
     result = list(old or ())
-    result += [element for element in _elements(operand) if element not in result]
+    for element in _elements(operand):
+        if element not in result:
+            result.append(element)
     return result
+
+
+def _has_operators(operand: Any) -> bool:
+    return isinstance(operand, Mapping) and any(
+        str(key).startswith("$") or _has_operators(value) for key, value in operand.items()
+    )
+
+
+def _pulled(old: Any, operand: Any) -> list[Any]:
+    if not isinstance(operand, Mapping):
+        return [element for element in old or () if element != operand]
+    return [
+        element
+        for element in old or ()
+        if not (isinstance(element, Mapping) and all(element.get(key) == value for key, value in operand.items()))
+    ]
 
 
 _DONE: dict[str, Callable[[Any, Any], Any]] = {
@@ -92,7 +117,7 @@ _DONE: dict[str, Callable[[Any, Any], Any]] = {
     "$max": lambda old, value: value if old is None else max(old, value),
     "$push": _pushed,
     "$addToSet": _added,
-    "$pull": lambda old, element: [other for other in old or () if other != element],
+    "$pull": _pulled,
     "$pullAll": lambda old, elements: [other for other in old or () if other not in elements],
     "$currentDate": lambda old, value: datetime.now(UTC),
 }

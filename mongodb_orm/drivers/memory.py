@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 import bson
@@ -56,6 +57,7 @@ _FIND_OPERATORS = frozenset(
     }
 )  # fmt: skip
 _UPDATE_OPERATORS = frozenset({"$mul", "$bit"})
+_COMPARING = frozenset({"$inc", "$min", "$max"})
 _KNOWN_UPDATES = frozenset(
     {
         "$set", "$unset", "$inc", "$min", "$max", "$push", "$pull", "$pullAll", "$addToSet", "$pop", "$rename",
@@ -127,7 +129,7 @@ class MemoryDriver(PyMongoDriver):
             raise translate(error, target) from error
         except NotImplementedError as error:
             raise _lacks(str(error)) from error
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, AttributeError, AssertionError, ArithmeticError, LookupError) as error:
             raise OperationError(f"The memory backend cannot run this: {error}.") from error
 
     async def start_session(self, *, causal: bool) -> Any:
@@ -332,9 +334,19 @@ def _refuse_update(update: Any) -> None:
                 raise _lacks(operator)
             if operator not in _KNOWN_UPDATES:
                 raise OperationError(f"Unknown modifier: {operator}.", code=9)
+            for operand in update[operator].values():
+                if operator in _COMPARING and isinstance(operand, Decimal | bson.Decimal128):
+                    raise _lacks(f"{operator} of Decimal128 values")
+                if operator == "$addToSet" and isinstance(operand, Mapping) and _has_twins(operand.get("$each", ())):
+                    raise _lacks("$addToSet of the same element twice")
         for key, _ in _pairs(update):
             if "$[" in key or key.endswith(".$"):
                 raise _lacks("$[] in paths, and $ at their end")
+
+
+def _has_twins(elements: Any) -> bool:
+    plain = _plain(list(elements)) or []
+    return any(element in plain[:position] for position, element in enumerate(plain))
 
 
 def _refuse_index(command: CreateIndex) -> None:

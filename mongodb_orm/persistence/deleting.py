@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ..codec import decode, encode
 from ..commands import Delete, Update
+from ..compiler.changes import CompiledUpdate, stamped
 from ..exceptions import InvalidValueError, NotSupportedError, StaleDocumentError
 from ..executor import run
 from ..hooks import Delete as Deleting
@@ -79,7 +80,7 @@ async def delete_matching(
     return result.matched
 
 
-def marking(spec: ModelSpec, filter: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: A002
+def marking(spec: ModelSpec, filter: dict[str, Any]) -> tuple[dict[str, Any], Any]:  # noqa: A002
     """Return the filter for those of the matching documents that are not deleted yet, and the update that marks them.
 
     Raises:
@@ -88,7 +89,7 @@ def marking(spec: ModelSpec, filter: dict[str, Any]) -> tuple[dict[str, Any], di
     now = current_datetime()
     flag, moment = _stored(spec, _deletion_of(spec))
     unmarked = {"$and": [filter, {flag: {"$ne": True}}]} if filter else {flag: {"$ne": True}}
-    return unmarked, {"$set": {flag: True, moment: now, spec.fields["updated_at"].stored: now}}
+    return unmarked, stamped(spec, CompiledUpdate({"$set": {flag: True, moment: now}}), now).update
 
 
 async def hard_delete_matching(
@@ -121,7 +122,7 @@ async def restore_matching(
     now = current_datetime()
     command = Update(
         filter={"$and": [filter, {flag: True}]} if filter else {flag: True},
-        update={"$set": {flag: False, moment: None, spec.fields["updated_at"].stored: now}},
+        update=stamped(spec, CompiledUpdate({"$set": {flag: False, moment: None}}), now).update,
         many=True,
         **options,
     )

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from ..codec import codec_of, decode
 from ..commands import FindAndDelete, FindAndUpdate
-from ..compiler.changes import UpdateLike, compile_update, stamped
+from ..compiler.changes import UpdateLike, compile_update, next_version_of, stamped
 from ..exceptions import InvalidValueError
 from ..schema import MappedModel, is_new, mark_deleted, set_database, spec_of
 from ..schema.mementos import touch
@@ -78,7 +78,10 @@ async def find_and_replace(
     revalidate(document)
     stamp_new(document)
     values = decode(codec_of(type(document)).dump(document))
-    kept = {"_id": "$_id"}
+    kept: dict[str, Any] = {"_id": "$_id"}
+    if spec.versioning is not None:
+        version = spec.fields[spec.versioning.field].stored
+        kept[version] = next_version_of(version)
     if "created_at" not in document.__pydantic_fields_set__:
         created = spec.fields["created_at"].stored
         kept[created] = f"${created}"

@@ -33,8 +33,11 @@ def reflect(document: MappedModel, raw: bytes, written: Sequence[str] | None) ->
         fresh = codec.load(encode(_merged(now, kept), model=spec.name) if inside else raw)
         vars(document).update({name: vars(fresh)[name] for name in moved})
     if (extra := document.__pydantic_extra__) is not None:
-        given = {key: value for key, value in now.items() if key not in spec.names and key not in before}
-        extra.update(given)
+        for key in (before.keys() | now.keys()) - spec.names.keys():
+            if key not in now:
+                extra.pop(key, None)
+            elif not _is_same(key, before, now):
+                extra[key] = now[key]
     set_snapshot(document, raw)
 
 

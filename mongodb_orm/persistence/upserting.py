@@ -64,7 +64,7 @@ async def upsert(
         found = await find_and_update(model, filter, changes, values, database=database)
         if found is not None:
             return found, False
-        if refused is not None and not set(refused.fields) <= by.keys():
+        if refused is not None:  # by another document than the one that is looked for
             raise refused
         try:
             made = await _make(model, filter, by, compiled, database)
@@ -73,7 +73,7 @@ async def upsert(
             continue
         if made is not None:
             return made, True
-    raise refused or DocumentError(f"The {spec.name} is made and deleted all the time.", model=spec.name)
+    raise DocumentError(f"The {spec.name} is made and deleted all the time.", model=spec.name)
 
 
 async def _make(

@@ -45,11 +45,13 @@ class Writing(Reading[M, R], Generic[M, R]):
         return await self._update(changes, values, many=True)
 
     async def update_one(self, /, *changes: UpdateLike, **values: Any) -> bool:
-        """Update one matching document, whichever the server finds first; see `update`.
+        """Update one matching document, the first in the query's order if it has one; see `update`.
 
         Returns:
             Whether there was one.
         """
+        if self.sort:  # which an update alone would not obey
+            return await self.but(kind=None).find_one_and_update(*changes, **values) is not None
         return bool(await self._update(changes, values, many=False))
 
     async def find_one_and_update(self, /, *changes: UpdateLike, return_old: bool = False, **values: Any) -> M | None:

@@ -17,10 +17,13 @@ from mongodb_orm import (
     HistoryMixin,
     InvalidValueError,
     NotSupportedError,
+    Q,
     SoftDeleteMixin,
+    StaleDocumentError,
     UnknownFieldError,
     UnsafeQueryError,
     ValidationError,
+    VersionedMixin,
     after,
     before,
     observe,
@@ -412,3 +415,81 @@ async def test_a_failed_write_leaves_the_object(register_any: Any) -> None:
         assert bob.model_dump() == state
     with pytest.raises(DuplicateDocumentError):
         await Member.upsert({"name": "nobody else"}, email="a")
+
+
+FIRSTS: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+    ((updates.push(F.tags, "b", "a", sort=1, slice=-2),), {}),
+    ((updates.push(F.tags, "b", position=0),), {}),
+    ((updates.add_to_set(F.tags, "new", "b", "c"),), {}),
+    ((updates.pull(F.tags, "new"),), {}),
+    ((updates.pull_all(F.tags, ["new"]),), {}),
+    ((updates.inc(F.visits, 2), updates.set_("data.a.b", 1)), {"name": "Ann"}),
+    ((updates.min_(F.visits, 3),), {"address__city": "Rome"}),
+    ((updates.max_(F.visits, 30),), {"address": Address(city="Bonn")}),
+]
+
+
+@pytest.mark.parametrize("case", FIRSTS, ids=str)
+async def test_a_document_that_upsert_makes_is_the_default_one_updated(case: Any, register_any: Any) -> None:
+    await register_any(Member)
+    changes, values = case
+    await Member.create(email="a")
+    await Member.filter(email="a").update(*changes, **values)
+    updated = await Member.filter(email="a").one()
+    made, is_new = await Member.upsert({"email": "b"}, *changes, **values)
+    stored = await Member.filter(email="b").one()
+    own = {"id", "email", "created_at", "updated_at"}
+    assert is_new
+    assert made.model_dump() == stored.model_dump()
+    assert stored.model_dump(exclude=own) == updated.model_dump(exclude=own)
+
+
+async def test_upsert_cannot_make_what_it_cannot_know(register_any: Any) -> None:
+    await register_any(Member)
+    for change in (
+        updates.bit(F.visits, or_=1),
+        updates.pull(F.tags, Q(startswith="n")),
+        updates.rename(F.name, F.role),
+    ):
+        with pytest.raises((InvalidValueError, NotSupportedError)):
+            await Member.upsert({"email": "a"}, change)
+    assert await Member.count() == 0
+
+
+class Balance(BaseModel, VersionedMixin, SoftDeleteMixin):
+    name: str = ""
+    amount: int = 100
+
+
+QUERY_WRITES: list[Any] = [
+    lambda: Balance.all().update(amount__inc=-30),
+    lambda: Balance.all().find_one_and_update(amount=70),
+    lambda: Balance.upsert({"name": "ann"}, amount__inc=-30),
+    lambda: Balance.all().delete(),
+    lambda: Balance.find_one_and_delete(),
+]
+SERVER_WRITES: list[Any] = [
+    lambda: Balance.all().update([{"$set": {"amount": 70}}]),
+    lambda: Balance.all().replace({"amount": 70}),
+]
+
+
+async def _overwrite(write: Any) -> None:
+    stale = await Balance.create(name="ann")
+    await write()
+    stale.amount = 90
+    with pytest.raises(StaleDocumentError) as caught:
+        await stale.save()
+    assert (caught.value.expected, caught.value.found) == (1, 2)
+
+
+@pytest.mark.parametrize("position", range(len(QUERY_WRITES)))
+async def test_an_object_never_overwrites_an_update_by_query(position: int, register_any: Any) -> None:
+    await register_any(Balance)
+    await _overwrite(QUERY_WRITES[position])
+
+
+@pytest.mark.parametrize("position", range(len(SERVER_WRITES)))
+async def test_an_object_never_overwrites_a_pipeline(position: int, register: Any) -> None:
+    await register(Balance)
+    await _overwrite(SERVER_WRITES[position])

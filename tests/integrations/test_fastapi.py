@@ -308,3 +308,27 @@ def test_an_operation_that_does_not_exist() -> None:
 def test_some_operations_only() -> None:
     router = crud_router(Member, operations=["read"])
     assert [(route.path, route.methods) for route in router.routes] == [("/{id}", {"GET"})]  # type: ignore[attr-defined]
+
+
+class Employee(BaseModel):
+    class Meta:
+        protected = ["salary"]
+
+    name: str
+    salary: int = 0
+    tags: dict[str, Any] = Field(default_factory=dict)
+
+
+async def test_a_client_never_sets_what_is_protected(config: DatabaseConfig) -> None:
+    app = FastAPI(lifespan=lifespan([Employee], config))
+    add_exception_handlers(app)
+    app.include_router(crud_router(Employee, prefix="/employees"))
+    assert "salary" not in {*create_model_of(Employee).model_fields, *update_model_of(Employee).model_fields}
+    async with client_of(app) as client:
+        assert (await client.post("/employees/", json={"name": "ann", "salary": 5})).status_code == 422
+        await client.post("/employees/", json={"name": "ann"})
+        for body in ({"salary": 5}, {"$set": {"salary": 5}}, {"id": 7}):
+            assert (await client.patch("/employees/1", json=body)).status_code == 422
+        answer = await client.patch("/employees/1", json={"tags": {"$inc": {"salary": 5}}})
+        assert answer.json()["tags"] == {"$inc": {"salary": 5}}
+        assert answer.json()["salary"] == 0

@@ -26,6 +26,7 @@ from mongodb_orm import (
     field,
     max_,
     sum_,
+    updates,
 )
 
 
@@ -95,6 +96,18 @@ async def aggregating() -> None:
     assert_type(User.filter(age=1).pipeline(), Pipeline)
     async for row in pipeline.into(Summary):
         assert_type(row, Summary)
+
+
+async def changing() -> None:
+    assert_type(await User.filter(age=1).update(updates.inc(User.f.age), username="x"), int)
+    assert_type(await User.filter(age=1).find_one_and_update(age__inc=1), User | None)
+    assert_type(await User.find_one_and_update({"age": 1}, [{"$set": {"age": 2}}], return_old=True), User | None)
+    assert_type(await User.filter(age=1).find_one_and_replace({"username": "x"}), User | None)
+    assert_type(await User.find_one_and_delete(age=1), User | None)
+    assert_type(await User.upsert({"username": "x"}, age=1), tuple[User, bool])
+    user = await User.filter(age=1).one()
+    assert_type(await user.update(age__inc=1), User)
+    assert_type(await user.patch({"age": 1}), User)
 
 
 async def writing() -> None:
