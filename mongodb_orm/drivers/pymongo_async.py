@@ -37,9 +37,10 @@ from ..commands import (
 )
 from ..exceptions import BulkError
 from ..types import Document, Target, UpdateResult
-from .arguments import RAW_OPTIONS, READ_PREFERENCES, bulk_operations, deadline, given, hint, transaction_arguments
-from .base import ALL_FEATURES, ServerInfo, TransactionOptions
-from .errors import DRIVER_ERRORS, translate, translated
+from .arguments import RAW_OPTIONS, READ_PREFERENCES, bulk_operations, deadline, given, hint
+from .base import ALL_FEATURES, ServerInfo
+from .errors import DRIVER_ERRORS, translate
+from .sessions import Sessions
 
 R = TypeVar("R")
 
@@ -47,7 +48,7 @@ R = TypeVar("R")
 _MISSING_NAMESPACE = 26
 
 
-class PyMongoDriver:
+class PyMongoDriver(Sessions):
     """Runs commands on an `AsyncMongoClient`; Motor's driver overrides only what Motor shapes differently."""
 
     name = "pymongo"
@@ -114,31 +115,6 @@ class PyMongoDriver:
             if "event loop" not in str(error):
                 raise
             raise translate(error, target) from error
-
-    async def start_session(self, *, causal: bool) -> Any:
-        """Begin a session."""
-        with translated():
-            return self.client.start_session(causal_consistency=causal)
-
-    async def start_transaction(self, session: Any, options: TransactionOptions) -> None:
-        """Begin a transaction in a session."""
-        with translated():
-            await session.start_transaction(**transaction_arguments(options))
-
-    async def commit(self, session: Any) -> None:
-        """Commit a session's transaction."""
-        with translated():
-            await session.commit_transaction()
-
-    async def abort(self, session: Any) -> None:
-        """Abort a session's transaction."""
-        with translated():
-            await session.abort_transaction()
-
-    async def end_session(self, session: Any) -> None:
-        """End a session."""
-        with translated():
-            await session.end_session()
 
     async def ping(self, timeout: float) -> None:
         """Ask for a sign of life; the driver's own deadline ends threads and sockets, not only the wait."""
