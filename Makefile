@@ -50,8 +50,8 @@ floors: $(VENV)/.dev ## Check that imports point down
 docs: $(VENV)/.dev ## Run every code block of the documentation
 	$(BIN)/python -m pytest tests/docs
 
-bench: $(VENV)/.bench ## Measure against the raw driver and Beanie
-	$(BIN)/python benchmarks/run.py
+bench: $(VENV)/.bench ## Measure against the raw driver and Beanie; TOPICS="reading single" chooses
+	$(BIN)/python -m benchmarks $(TOPICS)
 
 build: $(VENV)/.dev ## Build wheel and sdist, and check them
 	rm -rf dist
