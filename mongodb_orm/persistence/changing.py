@@ -57,11 +57,17 @@ def changes_of(document: MappedModel) -> tuple[Changes, bytes]:
 
 
 def _leave_defaults(document: MappedModel, snapshot: bytes, changes: Changes, added: list[str]) -> None:
-    """Drop what loading itself filled in: a default is no change, and somebody may have written the field meanwhile."""
+    """Drop what loading itself filled in: a default is no change, and somebody may have written the field meanwhile.
+
+    A field that was assigned is a change even where its value is the default: an object that was loaded in part does
+    not know what is stored there.
+    """
+    fields = spec_of(type(document)).fields
+    assigned = {fields[name].stored for name in document.__pydantic_fields_set__ if name in fields}
     loaded = codec_for(document).load(snapshot)
     filled = decode(codec_of(type(document)).dump(loaded))
     for path in added:
-        if has_path(filled, path) and same(value_at(filled, path), changes.set[path]):
+        if path not in assigned and has_path(filled, path) and same(value_at(filled, path), changes.set[path]):
             del changes.set[path]
 
 

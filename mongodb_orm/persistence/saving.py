@@ -183,6 +183,7 @@ async def prepare(
     managed = {"updated_at": later_than(values.get("updated_at")), **next_version(spec, stored)}
     before = {name: values[name] for name in managed if name in values}
     values.update(managed)
+    document.__pydantic_fields_set__.update(managed)
     pending = Pending({}, {}, b"", {name: before.get(name) for name in managed}, bool(conditions))
     try:
         changes, raw = changes_of(document)
@@ -205,6 +206,7 @@ def take_back(document: MappedModel, pending: Pending) -> None:
     for name, value in pending.before.items():
         if value is None:
             vars(document).pop(name, None)
+            document.__pydantic_fields_set__.discard(name)
         else:
             vars(document)[name] = value
 

@@ -110,12 +110,22 @@ async def test_only_loads_what_it_names_and_the_id(people: list[Resident]) -> No
 async def test_saving_a_part_never_touches_the_rest(people: list[Resident]) -> None:
     ann = await Resident.filter(name="Ann").only("name").one()
     ann.name = "Anne"
-    await asyncio.sleep(0.002)  # a part does not know when it was saved last, so only the clock moves the time on
+    await asyncio.sleep(0.002)  # a part does not know when it was saved last, so the clock has to move on
     await ann.save()
     stored = await Resident.get(name="Anne")
     assert stored is not None
     assert stored.model_dump(exclude={"name", "updated_at"}) == people[0].model_dump(exclude={"name", "updated_at"})
     assert stored.updated_at > people[0].updated_at
+
+
+async def test_a_field_that_was_not_loaded_can_be_set_to_its_default(people: list[Resident]) -> None:
+    await Resident.filter(id=people[0].id).update(color=Color.GREEN)
+    ann = await Resident.filter(name="Ann").only("name").one()
+    ann.color = Color.RED  # the default, which is not what is stored
+    await ann.save()
+    stored = await Resident.get_by_id(people[0].id)
+    assert stored is not None
+    assert stored.color is Color.RED
 
 
 async def test_a_field_that_was_not_loaded_can_be_set(people: list[Resident]) -> None:
