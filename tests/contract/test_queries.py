@@ -119,7 +119,7 @@ async def test_saving_a_part_never_touches_the_rest(people: list[Resident]) -> N
 
 
 async def test_a_field_that_was_not_loaded_can_be_set_to_its_default(people: list[Resident]) -> None:
-    await Resident.filter(id=people[0].id).update(color=Color.GREEN)
+    await Resident.filter(id=people[0].id).update(color=Color.BLUE)
     ann = await Resident.filter(name="Ann").only("name").one()
     ann.color = Color.RED  # the default, which is not what is stored
     await ann.save()
