@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test format lint types floors docs bench build check clean
+.PHONY: help install quickstart test format lint types floors docs site bench build check clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,12 +33,12 @@ test: $(VENV)/.dev ## Run the whole test suite on a real MongoDB
 	$(BIN)/python -m pytest
 
 format: $(VENV)/.dev ## Format the code
-	$(BIN)/ruff format mongodb_orm tests examples benchmarks
-	$(BIN)/ruff check --fix mongodb_orm tests examples benchmarks
+	$(BIN)/ruff format mongodb_orm tests examples benchmarks docs/_extensions
+	$(BIN)/ruff check --fix mongodb_orm tests examples benchmarks docs/_extensions
 
 lint: $(VENV)/.dev ## Check style and format
-	$(BIN)/ruff check mongodb_orm tests examples benchmarks
-	$(BIN)/ruff format --check mongodb_orm tests examples benchmarks
+	$(BIN)/ruff check mongodb_orm tests examples benchmarks docs/_extensions
+	$(BIN)/ruff format --check mongodb_orm tests examples benchmarks docs/_extensions
 
 types: $(VENV)/.dev ## Check types with mypy and pyright
 	$(BIN)/mypy
@@ -50,6 +50,9 @@ floors: $(VENV)/.dev ## Check that imports point down
 docs: $(VENV)/.dev ## Run every code block of the documentation
 	$(BIN)/python -m pytest tests/docs
 
+site: $(VENV)/.dev ## Build the documentation's site, strictly, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 bench: $(VENV)/.bench ## Measure against the raw driver and Beanie; TOPICS="reading single" chooses
 	$(BIN)/python -m benchmarks $(TOPICS)
 
@@ -58,7 +61,7 @@ build: $(VENV)/.dev ## Build wheel and sdist, and check them
 	$(BIN)/python -m build
 	$(BIN)/python -m twine check --strict dist/*
 
-check: lint types floors test ## All of it: what CI runs
+check: lint types floors site test ## All of it: what CI runs
 
 clean: ## Remove what was made
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) dist build site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -122,17 +122,15 @@ def _kept(value: Any) -> Any:
 class Q:
     """Build a condition from keyword lookups and other conditions, all of which must hold.
 
-    Args:
-        conditions: Conditions or raw query documents.
-        lookups: Keyword lookups, as in `Model.filter`; here no name is an option, so `Q(limit=5)` is a field.
-
-    Returns:
-        A `Condition`.
-
     Example:
         >>> User.filter(Q(city="Oslo") | Q(city="Rome"))
     """
 
     def __new__(cls, *conditions: Any, **lookups: Any) -> Condition:  # type: ignore[misc]
-        """Return the condition; `Q` itself has no instances."""
+        """Return the condition; `Q` itself has no instances.
+
+        Args:
+            conditions: Conditions or raw query documents.
+            lookups: Keyword lookups, as in `Model.filter`; here no name is an option, so `Q(limit=5)` is a field.
+        """
         return join(*conditions, **lookups)

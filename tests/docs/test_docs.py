@@ -1,4 +1,4 @@
-"""Every code block of README and docs runs, in order, page by page, on a real server."""
+"""Every code block of README and docs runs, in order, page by page, on a real server; `blocks.py` says how."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ import asyncio
 import contextlib
 import inspect
 import io
+import os
 import re
 import subprocess
 import sys
 import types
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from blocks import OTHER_LIBRARIES, PAGES, ROOT, blocks_of, name_of, project_of, write
 
 from mongodb_orm import close_all_connections
 from mongodb_orm.compiler.operators import LOOKUPS
-
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```(python|text)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(autouse=True)
@@ -33,31 +32,78 @@ def lookups_are_forgotten() -> Iterator[None]:
         del LOOKUPS[name]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-async def test_page(page: Path, server_uri: str, admin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    database = f"docs_{page.stem.lower().replace('-', '_')}"
+@pytest.fixture
+def project(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The reader's files before the page's own, in a folder that Python imports from."""
+    own = [block for block in blocks_of(page) if block.is_file]
+    write([block for block in project_of(page) if block not in own], tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    known = set(sys.modules)
+    yield tmp_path
+    own_packages = {path.stem for path in tmp_path.iterdir()}
+    for name in set(sys.modules) - known:
+        if name.partition(".")[0] in own_packages:
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+async def test_page(page: Path, project: Path, server_uri: str, admin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"docs_{name_of(page)}"
     monkeypatch.setenv("MONGO_URI", server_uri)
-    monkeypatch.setenv("MONGO_DATABASE", database)
-    module = types.ModuleType(f"docs_{page.stem.replace('-', '_')}")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    printed = ""
-    for kind, source in BLOCK.findall(page.read_text(encoding="utf-8")):
-        if kind == "text":
-            assert printed.strip() == source.strip()
-            continue
-        code = compile(source, str(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-        output = io.StringIO()
-        with contextlib.redirect_stdout(output):
-            result = eval(code, module.__dict__)
-            if inspect.isawaitable(result):
-                await result
-        printed = output.getvalue()
+    monkeypatch.setenv("MONGO_DATABASE", name)
+    module = types.ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, module)
+    printed, tests = "", []
+    for block in blocks_of(page):
+        if block.language == "text":
+            assert printed.strip() == block.source.strip()
+        elif block.is_file:
+            written = write([block], project)
+            tests += [path for path in written if path.name.startswith("test_")]
+        elif block.language == "python":
+            code = compile(block.source, str(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            output = io.StringIO()
+            with contextlib.redirect_stdout(output):
+                result = eval(code, module.__dict__)
+                if inspect.isawaitable(result):
+                    await result
+            printed = output.getvalue()
     await close_all_connections()
-    admin.drop_database(database)
+    admin.drop_database(name)
+    if tests:
+        await run_tests(tests, project, server_uri)
+
+
+async def run_tests(tests: list[Path], project: Path, server_uri: str) -> None:
+    """Run the test files that a page shows as its reader would."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "--rootdir", str(project), *map(str, tests)],
+        cwd=project,
+        env={**os.environ, "MONGODB_ORM_TEST_URI": server_uri, "PYTHONPATH": f"{project}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_block_escapes() -> None:
+    files: Counter[str] = Counter()
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"^[ \t]+```", text, re.MULTILINE), f"{page.name}: an indented block would not be run"
+        for block in blocks_of(page):
+            if block.language == "py":
+                assert block.title in OTHER_LIBRARIES, f"{page.name}: only other libraries' code may be `py`"
+            if block.is_file:
+                files[block.title] += 1
+    assert [name for name, times in files.items() if times > 1] == []
 
 
 def test_links_lead_somewhere() -> None:
-    for page in [*PAGES, ROOT / "CONTRIBUTING.md"]:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:  # those of docs/ are checked by building the site
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blocks import PAGES, blocks_of, name_of, project_of, write
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MARKED = {
     number for number, line in enumerate((HERE / "refused.py").read_text().splitlines(), 1) if "# refused" in line
 }
@@ -26,17 +26,22 @@ PLAIN_ID = '"id" overrides a field of the same name but is missing a default val
 """Pyright alone wants a default for `id: ObjectId`; docs/models.md says how to give it one."""
 
 
-def mypy(*paths: Path) -> set[tuple[str, int]]:
+def mypy(*paths: Path, root: Path = ROOT) -> set[tuple[str, int]]:
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", str(ROOT / ".mypy_cache")]
-    done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True, cwd=ROOT, timeout=300)
+    command += ["--config-file", str(ROOT / "pyproject.toml"), "--explicit-package-bases"]
+    environment = {**os.environ, "MYPYPATH": str(root)}
+    done = subprocess.run(
+        [*command, *map(str, paths)], capture_output=True, text=True, cwd=ROOT, timeout=300, env=environment
+    )
     assert done.returncode in (0, 1), done.stdout + done.stderr
+    print(done.stdout)
     found = re.findall(r"^(.+?):(\d+): error:", done.stdout, re.MULTILINE)
     return {(Path(name).name, int(line)) for name, line in found}
 
 
-def pyright(*paths: Path) -> set[tuple[str, int]]:
+def pyright(*paths: Path, root: Path = ROOT) -> set[tuple[str, int]]:
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, *map(str, paths)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, timeout=300)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["summary"]["filesAnalyzed"] == len(paths)
@@ -45,6 +50,7 @@ def pyright(*paths: Path) -> set[tuple[str, int]]:
         for entry in report["generalDiagnostics"]
         if entry["severity"] == "error" and not entry["message"].startswith(PLAIN_ID)
     ]
+    print(*[f"{entry['file']}: {entry['message']}" for entry in errors], sep="\n")
     return {(Path(entry["file"]).name, entry["range"]["start"]["line"] + 1) for entry in errors}
 
 
@@ -65,12 +71,10 @@ def as_function(page: Path) -> str:
     """Return a page's blocks as a module: classes and imports at the top, what awaits inside a coroutine."""
     top: list[str] = []
     body: list[str] = []
-    for source in BLOCK.findall(page.read_text(encoding="utf-8")):
+    for source in [block.source for block in blocks_of(page) if block.language == "python" and not block.is_file]:
         for node in compile(source, str(page), "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT).body:
             text = "\n".join(source.splitlines()[_first_line(node) - 1 : node.end_lineno])
-            is_declared = "= TypeVar(" in text or isinstance(
-                node, ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-            )
+            is_declared = isinstance(node, _DECLARATIONS) or _names_a_type(node)
             (top if is_declared or not _awaits(node) and not body else body).append(text)
     return "\n".join([*top, "", "async def page() -> None:", textwrap.indent("\n".join(body) or "pass", "    "), ""])
 
@@ -79,24 +83,28 @@ def _first_line(node: Any) -> int:
     return min([node.lineno, *[decorator.lineno for decorator in getattr(node, "decorator_list", [])]])
 
 
+def _names_a_type(node: Any) -> bool:
+    """Return whether the statement is `T = TypeVar("T")`, `PlainText = Annotated[...]` or the like."""
+    return isinstance(node, ast.Assign) and re.fullmatch(r"[A-Z][A-Za-z]*", ast.unparse(node.targets[0])) is not None
+
+
 def _awaits(node: ast.AST) -> bool:
     return any(isinstance(inner, ast.Await | ast.AsyncFor | ast.AsyncWith) for inner in ast.walk(node))
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A module for each page, and the files that the reader of the pages has."""
     folder = tmp_path_factory.mktemp("pages")
-    written = []
     for page in PAGES:
-        path = folder / f"page_{page.stem.lower().replace('-', '_')}.py"
-        path.write_text(as_function(page), encoding="utf-8")
-        written.append(path)
-    return written
+        (folder / f"page_{name_of(page)}.py").write_text(as_function(page), encoding="utf-8")
+        write([block for block in project_of(page) if block.title.endswith(".py")], folder)
+    return folder
 
 
-def test_mypy_accepts_the_documentation(pages: list[Path]) -> None:
-    assert mypy(*pages) == set()
+def test_mypy_accepts_the_documentation(folder: Path) -> None:
+    assert mypy(*sorted(folder.rglob("*.py")), root=folder) == set()
 
 
-def test_pyright_accepts_the_documentation(pages: list[Path]) -> None:
-    assert pyright(*pages) == set()
+def test_pyright_accepts_the_documentation(folder: Path) -> None:
+    assert pyright(*sorted(folder.rglob("*.py")), root=folder) == set()
