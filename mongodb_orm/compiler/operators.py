@@ -68,6 +68,10 @@ def _is_null(shape: Shape, value: Any, place: Place) -> Any:
     return {"$eq": None} if _flag(value, place) else {"$ne": None}
 
 
+def _is_not_null(shape: Shape, value: Any, place: Place) -> Any:
+    return {"$ne": None} if _flag(value, place) else {"$eq": None}
+
+
 def _exists(shape: Shape, value: Any, place: Place) -> Any:
     return {"$exists": _flag(value, place)}
 
@@ -225,6 +229,7 @@ _ROWS = (
     Lookup("nin", _listed("$nin"), takes="a list", summary="equals none of a list"),
     Lookup("not_in", _listed("$nin"), takes="a list", summary="the same as nin"),
     Lookup("isnull", _is_null, takes="a bool", summary="True: null or missing; False: neither"),
+    Lookup("not_null", _is_not_null, takes="a bool", summary="True: neither null nor missing; False: null or missing"),
     Lookup("exists", _exists, takes="a bool", summary="True: stored, even as null; False: missing"),
     Lookup("type", _type, takes="BSON types", summary="is of one of these BSON types"),
     Lookup("all", _listed("$all"), "list", "a list", "a list that has all of these elements"),

@@ -80,7 +80,7 @@ from .queries import (
 from .root import (
     MongoDBORMError,
 )
-from .validation import relocated
+from .validation import refused, relocated
 
 __all__ = [
     "BulkDuplicateError",
@@ -116,5 +116,6 @@ __all__ = [
     "UnloadedFieldError",
     "UnsafeQueryError",
     "ValidationError",
+    "refused",
     "relocated",
 ]

@@ -29,3 +29,18 @@ def relocated(title: str, errors: Iterable[tuple[tuple[int | str, ...], Validati
             location = (*prefix, *detail["loc"])
             details.append(InitErrorDetails(type=kind, loc=location, input=detail["input"], ctx=context))
     return ValidationError.from_exception_data(title, details)
+
+
+def refused(title: str, field: str, value: Any, error: Exception, kind: str) -> ValidationError:
+    """Return the `ValidationError` for a field that cannot be set.
+
+    Args:
+        title: The model's name.
+        field: The field.
+        value: What it was to be set to.
+        error: What is wrong with that.
+        kind: The error's type, such as `"extra_forbidden"`.
+    """
+    custom: Any = PydanticCustomError
+    reason = custom(kind, "{reason}", {"reason": str(error)})
+    return ValidationError.from_exception_data(title, [InitErrorDetails(type=reason, loc=(field,), input=value)])

@@ -50,7 +50,7 @@ from .geojson import (
     Polygon,
     PositionLike,
 )
-from .nodes import EVERYTHING, And, Compare, Condition, Keywords, Not, Or, Path, Q, Raw, as_condition, join
+from .nodes import EVERYTHING, And, Combinable, Compare, Condition, Keywords, Not, Or, Path, Q, Raw, as_condition, join
 from .sources import From
 from .stages import Checked
 from .text import TextSearch
@@ -66,6 +66,7 @@ __all__ = [
     "Calculated",
     "Checked",
     "Circle",
+    "Combinable",
     "Compare",
     "Condition",
     "Expression",

@@ -9,6 +9,12 @@ from typing import Any, NoReturn
 Path = tuple[str, ...]
 
 
+class Combinable:
+    """Something that is no condition by itself, and says how it is joined with one."""
+
+    __slots__ = ()
+
+
 class Condition:
     """Something that a document fulfils or not; combined with `&`, `|` and `~`.
 
@@ -19,10 +25,10 @@ class Condition:
     __slots__ = ()
 
     def __and__(self, other: Condition | Mapping[str, Any]) -> Condition:
-        return And((self, as_condition(other)))
+        return NotImplemented if isinstance(other, Combinable) else And((self, as_condition(other)))
 
     def __or__(self, other: Condition | Mapping[str, Any]) -> Condition:
-        return Or((self, as_condition(other)))
+        return NotImplemented if isinstance(other, Combinable) else Or((self, as_condition(other)))
 
     def __rand__(self, other: Mapping[str, Any]) -> Condition:
         return And((as_condition(other), self))

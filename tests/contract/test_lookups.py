@@ -158,6 +158,8 @@ ROWS: list[tuple[str, Any, str, str]] = [
     ("n__not_in", [3, 5], '{number: {$nin: [3, 5]}}', 'bd'),
     ("n__isnull", True, '{number: {$eq: null}}', 'd'),
     ("n__isnull", False, '{number: {$ne: null}}', 'abc'),
+    ("n__not_null", True, '{number: {$ne: null}}', 'abc'),
+    ("n__not_null", False, '{number: {$eq: null}}', 'd'),
     ("n__exists", True, '{number: {$exists: true}}', 'abcd'),
     ("n__exists", False, '{number: {$exists: false}}', ''),
     ("n__type", "int", '{number: {$type: "int"}}', 'abc'),

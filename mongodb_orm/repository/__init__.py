@@ -1,0 +1,4 @@
+"""Data access on top of the models."""
+
+from .base import Repository
+from .criteria import Criteria, Lookup
