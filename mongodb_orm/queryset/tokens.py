@@ -129,15 +129,20 @@ def fingerprint(spec: ModelSpec, **query: Any) -> bytes:
     Raises:
         UnencodableValueError: When BSON cannot hold a value of the query.
     """
-    return _digest({"model": spec.name, "collection": spec.collection, **query}, spec.name)[:_QUERY]
+    return digest({"model": spec.name, "collection": spec.collection, **query}, spec.name)[:_QUERY]
 
 
-def _digest(value: Any, model: str, key: str = "") -> bytes:
+def digest(value: Any, model: str, key: str = "") -> bytes:
+    """Return what tells a value from others: the same in every process, and for mappings in any order.
+
+    Raises:
+        UnencodableValueError: When BSON cannot hold a value.
+    """
     if isinstance(value, Mapping):
         names = sorted(value, key=str)
-        kind, parts = b"{", [f"{name}\0".encode() + _digest(value[name], model, name) for name in names]
+        kind, parts = b"{", [f"{name}\0".encode() + digest(value[name], model, name) for name in names]
     elif isinstance(value, list | tuple):
-        kind, parts = b"[", [_digest(item, model) for item in value]
+        kind, parts = b"[", [digest(item, model) for item in value]
         if key in _UNORDERED:  # it may have been a set, whose order differs from process to process
             parts.sort()
     else:

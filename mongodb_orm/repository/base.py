@@ -269,7 +269,7 @@ class Repository(Generic[M]):
         except DocumentNotFoundError:
             return None
         except (UnknownFieldError, InvalidValueError) as error:
-            if error.field not in values:
+            if error.field is None or error.field not in values:
                 raise
             kind = "extra_forbidden" if isinstance(error, UnknownFieldError) else "value_error"
             raise refused(self.model.__name__, error.field, values[error.field], error, kind) from error

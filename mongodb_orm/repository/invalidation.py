@@ -1,0 +1,83 @@
+"""Invalidation: what a write of a model makes stale in a cache."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from ..codec import codec_of, decode
+from ..exceptions import CorruptDocumentError
+from ..model import BaseModel
+from ..persistence.notices import Written, observe
+from ..schema import spec_of
+from .aside import CacheAside
+from .keys import Keys
+
+logger = logging.getLogger("mongodb_orm.cache")
+
+
+class Subscriber(Protocol):
+    """A repository whose cache is to be kept true."""
+
+    model: Any
+    cache: Any
+    keys: Keys
+    aside: CacheAside
+
+    @property
+    def has_own_keys(self) -> bool:
+        """Whether `invalidate` does anything."""
+        ...
+
+    async def invalidate(self, record: Any) -> None:
+        """Drop further keys of a record."""
+        ...
+
+
+def subscribe(repository: Subscriber) -> Callable[[], None]:
+    """Let every write of the repository's collection drop what it makes stale, by whatever model it is written.
+
+    Returns:
+        A function that ends it.
+    """
+    # The subscription must not keep the cache alive, whose end is its own.
+    own = copy.copy(repository)
+    with suppress(TypeError):  # of a class with slots
+        own.cache = weakref.proxy(repository.cache)
+    collection = spec_of(repository.model).collection
+
+    async def hear(written: Written) -> None:
+        if spec_of(written.model).collection == collection:
+            await drop_stale(own, written)
+
+    return observe(BaseModel, hear)
+
+
+async def drop_stale(repository: Subscriber, written: Written) -> None:
+    """Drop what a write made stale: lists and counts, and the keys of old and new values.
+
+    A record is cached under its id alone; under other values there is its id, which is proved on reading. So an object
+    that was loaded long ago, and does not know what others wrote since, leaves nothing stale. Where it is not known
+    which documents were written, every record is dropped.
+    """
+    keys = repository.keys
+    raws = [raw for raw in (*written.old, *written.new) if raw]
+    found = {key for raw in raws for key in keys.of_record(decode(raw))}
+    is_known = len(written.ids) == written.matched
+    await repository.aside.drop(found, [keys.lists] if is_known else [keys.lists, keys.records])
+    for raw in dict.fromkeys(raws) if repository.has_own_keys else ():
+        await _invalidate(repository, raw)
+
+
+async def _invalidate(repository: Subscriber, raw: bytes) -> None:
+    try:
+        record = codec_of(repository.model).load(raw)
+        await repository.invalidate(record)
+    except CorruptDocumentError as error:  # of a class that shares the collection, or of an older shape
+        logger.debug("No record for invalidate(): %s", error)
+    except Exception:  # the write is done, so its caller must not take it for failed
+        logger.exception("%s.invalidate() failed", type(repository).__name__)
