@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ..exceptions import InvalidValueError
@@ -15,11 +16,12 @@ Translate = Callable[[str], str]
 _DIRECTIONS: dict[Any, int] = {1: 1, -1: -1, "asc": 1, "desc": -1, "ascending": 1, "descending": -1}
 
 
-def compile_sort(spec: ModelSpec, order: Any) -> Sort:
+def compile_sort(spec: ModelSpec, order: Any, beside: Mapping[str, str] = MappingProxyType({})) -> Sort:
     """Translate a sort order.
 
     Args:
         spec: The model's mapping.
+        beside: Stored paths by further dotted paths, which a projection adds.
         order: `{"created_at": -1}`, `"-created_at"`, `[("name", 1), ("age", "desc")]`, `["-age", "name"]`, a
             `Model.f.name`, `Model.f.name.desc()`, `-Model.f.age`, or a list of any of these; None for no order.
 
@@ -27,7 +29,7 @@ def compile_sort(spec: ModelSpec, order: Any) -> Sort:
         UnknownFieldError: When a field does not exist.
         InvalidValueError: When a direction is none.
     """
-    return tuple(_pairs(spec.name, lambda path: _stored(spec, path), order))
+    return tuple(_pairs(spec.name, lambda path: _beside(path, beside) or _stored(spec, path), order))
 
 
 def sort_pairs(name: str, translate: Translate, order: Any) -> Sort:
@@ -77,6 +79,14 @@ def _pairs(name: str, translate: Translate, order: Any) -> Iterable[tuple[str, A
 
 def _stored(spec: ModelSpec, field: str) -> str:
     return resolve(spec, tuple(field.replace("__", ".").split(".") if field not in spec.fields else (field,))).stored
+
+
+def _beside(path: str, beside: Mapping[str, str]) -> str | None:
+    dotted = path.replace("__", ".")
+    for known, stored in beside.items():
+        if dotted.startswith(f"{known}."):
+            return stored + dotted[len(known) :]
+    return None
 
 
 def _reversed(name: str, translate: Translate, order: Operation) -> tuple[str, int]:

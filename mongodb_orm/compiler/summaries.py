@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pydantic
 
 from ..exceptions import InvalidValueError, QueryError, UnknownFieldError
-from ..expressions import FieldPath, From
-from ..schema import ModelSpec, Shape, member_names, shape_of, step
+from ..expressions import Expression, FieldPath, From, Reference
+from ..schema import ModelSpec, Shape, member_names, resolve, shape_of, spec_of, step
 from ..types import Document
 from .agg_expressions import rename_expression
+from .calculations import CalculationCompiler
+from .filters import merge
 from .keywords import root_shape
 from .names import Scope
+from .scopes import hidden_filter, kind_filter
 
 Rename = Callable[[Any], Any]
+
+_JOINED = "__joined"
+_WHOLE = "$$ROOT"
+_ELEMENT = "$$item"
 
 
 class Summary(NamedTuple):
@@ -25,11 +33,15 @@ class Summary(NamedTuple):
         projection: What is asked of the server.
         rename: Makes the model's names of the answer's; None where they are the same.
         models: The models whose fields were asked for by name.
+        joins: The stages that come before the projection, where documents of other collections are asked for.
+        references: The top-level fields that `joins` add, by the dotted path under which the summary has them.
     """
 
     projection: dict[str, Any]
     rename: Rename | None
     models: frozenset[type]
+    joins: tuple[dict[str, Any], ...] = ()
+    references: Mapping[str, str] = MappingProxyType({})
 
 
 def compile_summary(spec: ModelSpec, into: type[pydantic.BaseModel]) -> Summary:
@@ -50,7 +62,9 @@ def compile_summary(spec: ModelSpec, into: type[pydantic.BaseModel]) -> Summary:
         raise InvalidValueError(f"{into.__name__} has no fields to ask for.", model=spec.name)
     if "_id" not in projection:
         projection["_id"] = 0
-    return Summary(projection, _renamer(names), frozenset(compiler.models))
+    return Summary(
+        projection, _renamer(names), frozenset(compiler.models), tuple(compiler.joins), dict(compiler.references)
+    )
 
 
 class _Name(NamedTuple):
@@ -66,28 +80,28 @@ class _Names(dict[str, _Name]):
 
 
 class _SummaryCompiler:
-    def __init__(self, spec: ModelSpec, into: type[pydantic.BaseModel]) -> None:
+    def __init__(self, spec: ModelSpec, into: type[pydantic.BaseModel], path: tuple[type, ...] = ()) -> None:
         self._spec = spec
         self._into = into
-        self._path: list[type] = []
+        self._path: list[type] = list(path)
+        self._place: tuple[str, ...] = ()
         self.projection: dict[str, Any] = {}
         self.models: set[type] = set()
+        self.joins: list[dict[str, Any]] = []
+        self.references: dict[str, str] = {}
 
     def include(self, into: type[pydantic.BaseModel], source: Shape, prefix: str) -> _Names:
         """Ask for the fields of `into` at a place of the document, by dotted paths."""
-        if into in self._path:
-            raise QueryError(
-                f"{into.__name__} contains itself, so a projection of it has no end.",
-                hint="Use the queried model's own type for that field.",
-                model=self._spec.name,
-            )
-        self._path.append(into)
-        self.models.add(into)
+        self._enter(into)
         names = _Names()
         computed: list[tuple[str, Any]] = []
         for name, info in into.__pydantic_fields__.items():
-            marker = next((item for item in info.metadata if isinstance(item, From)), None)
+            marker = _marker(info)
             shape = shape_of(info.annotation)
+            if isinstance(marker, Reference):
+                names[name] = _Name(name)
+                self.projection[prefix + name] = self._joined(name, shape, marker, source, "")
+                continue
             if marker is not None:
                 computed.append((name, marker.source))
                 continue
@@ -95,7 +109,7 @@ class _SummaryCompiler:
             nested = _nested_model(shape)
             if nested is not None and _has_members(found) and nested is not _nested_model(found):
                 if _has_sources(nested):
-                    self.projection[prefix + stored] = self._expression(nested, found, f"${prefix}{stored}")
+                    self.projection[prefix + stored] = self._inside(name, nested, found, f"${prefix}{stored}")
                     names[stored] = _Name(name)
                 else:
                     # MongoDB leaves null out where fields inside it are asked for.
@@ -113,36 +127,96 @@ class _SummaryCompiler:
         self._path.pop()
         return names
 
-    def _expression(self, into: type[pydantic.BaseModel], source: Shape, root: str) -> Any:
+    def expression(self, into: type[pydantic.BaseModel], source: Shape, root: str) -> Any:
         """Return the expression that builds `into` from what `root` names; the answer has its field names."""
-        self.models.add(into)
         if source.kind == "array" and source.element is not None:
             variable = f"item{root.count('.')}{len(self._path)}"
-            inner = self._expression(into, source.element, f"$${variable}")
+            inner = self.expression(into, source.element, f"$${variable}")
             return {"$map": {"input": root, "as": variable, "in": inner}}
+        self._enter(into)
         built: dict[str, Any] = {}
         for name, info in into.__pydantic_fields__.items():
-            marker = next((item for item in info.metadata if isinstance(item, From)), None)
+            marker = _marker(info)
+            if isinstance(marker, Reference):
+                built[name] = self._joined(name, shape_of(info.annotation), marker, source, root)
+                continue
             if marker is not None:
                 built[name] = self._source(marker.source, source, f"{root}.")
                 continue
             stored, found = self._member(into, source, name, info)
             nested = _nested_model(shape_of(info.annotation))
             if nested is not None and _has_members(found):
-                built[name] = self._expression(nested, found, f"{root}.{stored}")
+                built[name] = self._inside(name, nested, found, f"{root}.{stored}")
             else:
                 built[name] = f"{root}.{stored}"
+        self._path.pop()
+        return {"$cond": [{"$eq": [{"$ifNull": [root, None]}, None]}, None, built]} if source.optional else built
+
+    def _inside(self, name: str, into: type[pydantic.BaseModel], source: Shape, root: str) -> Any:
+        before, self._place = self._place, (*self._place, name)
+        built = self.expression(into, source, root)
+        self._place = before
         return built
 
+    def _joined(self, name: str, shape: Shape, reference: Reference, source: Shape, root: str) -> str:
+        """Add the stages that join what a reference is about; return the path of it."""
+        into, place = _nested_model(shape), ".".join((*self._place, name))
+        spec = spec_of(reference.model)
+        if into is None:
+            raise QueryError(
+                f"{self._into.__name__}.{place} refers to {spec.name}: its type is a Pydantic model, or a list of one.",
+                model=self._spec.name,
+                field=place,
+            )
+        if root.startswith(_ELEMENT):
+            raise QueryError(
+                f"{self._into.__name__}.{place} lies in a list, whose references MongoDB does not join.",
+                hint="Join them in a pipeline, after $unwind.",
+                model=self._spec.name,
+                field=place,
+            )
+        before = "" if root in ("", _WHOLE) else root.removeprefix(f"{_WHOLE}.").removeprefix("$") + "."
+        local = self._source(reference.by, source, before)
+        foreign = "_id" if reference.to is None else resolve(spec, _parts(reference.to)).stored
+        inner = _SummaryCompiler(spec, into, tuple(self._path))
+        built = inner.expression(into, spec.documents, _WHOLE)
+        self.models |= inner.models
+        hidden = merge([hidden_filter(spec, "active") if reference.scoped else kind_filter(spec), _present(foreign)])
+        joined = f"{_JOINED}{len(self.joins)}"
+        lookup = {
+            "from": spec.collection,
+            "localField": local,
+            "foreignField": foreign,
+            "pipeline": [*([{"$match": hidden}] if hidden else []), *inner.joins, {"$replaceWith": built}],
+            "as": joined,
+        }
+        self.joins.append({"$lookup": lookup})
+        if shape.kind != "array":
+            self.joins.append({"$set": {joined: {"$ifNull": [{"$first": f"${joined}"}, None]}}})
+        self.references[place] = joined
+        return f"${joined}"
+
+    def _enter(self, into: type[pydantic.BaseModel]) -> None:
+        if into in self._path:
+            raise QueryError(
+                f"{into.__name__} contains itself, so a projection of it has no end.",
+                hint="Use the queried model's own type for that field.",
+                model=self._spec.name,
+            )
+        self._path.append(into)
+        self.models.add(into)
+
     def _source(self, origin: Any, source: Shape, root: str) -> Any:
+        if isinstance(origin, Expression) and not isinstance(origin, FieldPath):
+            return CalculationCompiler(self._spec.name, root_shape(self._spec)).value(origin)
         if isinstance(origin, Mapping):
             return rename_expression(Scope(root_shape(self._spec)), origin)
         path = str(origin) if isinstance(origin, FieldPath) else origin
         if not isinstance(path, str) or not path:
-            raise InvalidValueError(f"From takes a path or an expression, not {origin!r}.", model=self._spec.name)
+            raise InvalidValueError(f"A field comes from a path, not from {origin!r}.", model=self._spec.name)
         stored: list[str] = []
         shape = source
-        for part in path.removeprefix("$").replace("__", ".").split("."):
+        for part in _parts(path):
             found = step(shape, part)
             if found is None:
                 raise UnknownFieldError(self._spec.name, path, member_names(shape))
@@ -158,6 +232,19 @@ class _SummaryCompiler:
         raise UnknownFieldError(self._spec.name, name, member_names(source))
 
 
+def _marker(info: Any) -> From | Reference | None:
+    return next((item for item in info.metadata if isinstance(item, From | Reference)), None)
+
+
+def _parts(path: Any) -> tuple[str, ...]:
+    return tuple(str(path).removeprefix("$").replace("__", ".").split("."))
+
+
+def _present(foreign: str) -> dict[str, Any]:
+    """Return the filter without which null here would find what lacks the field there."""
+    return {} if foreign == "_id" else {foreign: {"$ne": None}}
+
+
 def _nested_model(shape: Shape) -> type[pydantic.BaseModel] | None:
     if shape.kind == "array" and shape.element is not None:
         return _nested_model(shape.element)
@@ -170,7 +257,7 @@ def _has_members(shape: Shape) -> bool:
 
 def _has_sources(into: type[pydantic.BaseModel]) -> bool:
     for info in into.__pydantic_fields__.values():
-        if any(isinstance(item, From) for item in info.metadata):
+        if _marker(info) is not None:
             return True
         nested = _nested_model(shape_of(info.annotation))
         if nested is not None and nested is not into and _has_sources(nested):

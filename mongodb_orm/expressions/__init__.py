@@ -51,7 +51,7 @@ from .geojson import (
     PositionLike,
 )
 from .nodes import EVERYTHING, And, Combinable, Compare, Condition, Keywords, Not, Or, Path, Q, Raw, as_condition, join
-from .sources import From
+from .sources import From, Reference
 from .stages import Checked
 from .text import TextSearch
 from .updates import ArrayFilter, FieldUpdate
@@ -93,6 +93,7 @@ __all__ = [
     "PositionLike",
     "Q",
     "Raw",
+    "Reference",
     "TextSearch",
     "add_to_set",
     "as_condition",

@@ -11,6 +11,7 @@ from ..compiler.ordering import compile_sort
 from ..exceptions import InvalidValueError, QueryError
 from ..expressions import Not, TextSearch, join
 from ..schema import MappedModel, spec_of
+from .results import joins_of
 from .state import QueryState
 
 M = TypeVar("M", bound=MappedModel)
@@ -38,12 +39,15 @@ class Chain(QueryState[M]):
         return self.narrowed(Not(join(*conditions, **lookups)))
 
     def order_by(self, *order: Any) -> Self:
-        """Sort by fields, `"-name"` descending; replaces an earlier order, and without arguments removes it."""
-        return self.but(sort=compile_sort(spec_of(self.model), order))
+        """Sort by fields, `"-name"` descending; replaces an earlier order, and without arguments removes it.
+
+        After `project`, what a `Reference` joins can be sorted by too: `project(PostSummary).order_by("author.name")`.
+        """
+        return self.but(sort=compile_sort(spec_of(self.model), order, joins_of(self.kind)[1]))
 
     def sort_by(self, order: Any) -> Self:
         """Sort by a mapping of fields to directions, or any other form that `filter(sort_by=...)` takes."""
-        return self.but(sort=compile_sort(spec_of(self.model), order))
+        return self.but(sort=compile_sort(spec_of(self.model), order, joins_of(self.kind)[1]))
 
     def search(
         self,

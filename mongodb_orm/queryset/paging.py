@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..compiler.keyset import (
     total_order,
     watched_paths,
 )
+from ..compiler.windows import as_aggregate, find_stages
 from ..connections import connections
 from ..connections.units import in_transaction
 from ..exceptions import InvalidValueError, NotSupportedError
@@ -51,6 +52,7 @@ async def read_page(
     size: int,
     max_size: int,
     database: str | None = None,
+    joins: Sequence[Mapping[str, Any]] = (),
 ) -> Page[Any]:
     """Return one numbered page of what `find` finds.
 
@@ -63,6 +65,7 @@ async def read_page(
         size: How many results a page holds.
         max_size: The largest size that is taken.
         database: The database, when it is not the model's own.
+        joins: Stages that join other collections.
 
     Raises:
         InvalidValueError: When page or size is out of range.
@@ -73,7 +76,7 @@ async def read_page(
     _refuse_operators(find.filter, _UNCOUNTABLE, "counting", "Use within for a region, or a pipeline with $geoNear.")
     skip = (number - 1) * size
     window = replace(find, sort=total_order(find.sort), skip=skip, limit=size, batch_size=find.batch_size or size)
-    documents, total = await _read_counted(model, window, database)
+    documents, total = await _read_counted(model, window, database, joins)
     pages = -(-total // size)
     return page_maker(Page, kind)(
         items=load(b"".join(documents)),
@@ -197,7 +200,9 @@ async def _read(model: type[MappedModel], command: Find | Aggregate, database: s
     return [raw async for chunk in stream(model, command, database=database) for raw in split(chunk)]
 
 
-async def _read_counted(model: type[MappedModel], window: Find, database: str | None) -> tuple[list[bytes], int]:
+async def _read_counted(
+    model: type[MappedModel], window: Find, database: str | None, joins: Sequence[Mapping[str, Any]]
+) -> tuple[list[bytes], int]:
     """Return the documents of a window and how many there are without it.
 
     Measured on 200,000 documents of 300 bytes, MongoDB 6 (median, ms): page 3 of 200 matches, of 100,000 and of all,
@@ -213,13 +218,14 @@ async def _read_counted(model: type[MappedModel], window: Find, database: str | 
     possible in a transaction. So it is `$unionWith`: the page by its index, then the count by its own. MongoDB has no
     `$unionWith` in a transaction; there the count is a second trip.
     """
-    if _has_pipeline_form(window) and not in_transaction():
+    if _has_pipeline_form(window, joins) and not in_transaction():
         try:
-            return await _read_in_one_trip(model, window, database)
+            return await _read_in_one_trip(model, window, database, joins)
         except NotSupportedError as error:
             if error.feature != "$unionWith":
                 raise
-    documents = await _read(model, window, database)
+    read = as_aggregate(window, find_stages(window, joins)) if joins else window
+    documents = await _read(model, read, database)
     if len(documents) < window.limit and (documents or not window.skip):
         return documents, window.skip + len(documents)
     count = Count(
@@ -233,25 +239,17 @@ async def _read_counted(model: type[MappedModel], window: Find, database: str | 
     return documents, _at_least(await run(model, count, database=database), window, documents)
 
 
-async def _read_in_one_trip(model: type[MappedModel], window: Find, database: str | None) -> tuple[list[bytes], int]:
+async def _read_in_one_trip(
+    model: type[MappedModel], window: Find, database: str | None, joins: Sequence[Mapping[str, Any]]
+) -> tuple[list[bytes], int]:
     match: list[dict[str, Any]] = [{"$match": window.filter}] if window.filter else []
-    stages = [*match, {"$sort": dict(window.sort)}]
-    if window.skip:
-        stages.append({"$skip": window.skip})
-    stages.append({"$limit": window.limit})
-    if window.projection:
-        stages.append({"$project": dict(window.projection)})
     count = [*match, {"$count": _TOTAL}]
-    stages.append({"$unionWith": {"coll": spec_of(model).collection, "pipeline": count}})
-    command = Aggregate(
-        pipeline=stages,
-        batch_size=window.batch_size + 2,  # a batch that is exactly full leaves the cursor open, for one more trip
-        collation=window.collation,
-        allow_disk_use=window.allow_disk_use,
-        comment=window.comment,
-        max_time_ms=window.max_time_ms,
-        read_preference=window.read_preference,
-    )
+    stages = [
+        *find_stages(window, joins),
+        {"$unionWith": {"coll": spec_of(model).collection, "pipeline": count}},
+    ]
+    # A batch that is exactly full leaves the cursor open, for one more trip.
+    command = as_aggregate(window, stages, batch_size=window.batch_size + 2)
     documents = await _read(model, command, database)
     last = decode(documents[-1]) if documents else {}
     if last.keys() != {_TOTAL}:
@@ -265,9 +263,9 @@ def _at_least(counted: int, window: Find, documents: list[bytes]) -> int:
     return max(counted, window.skip + len(documents) if documents else 0)
 
 
-def _has_pipeline_form(window: Find) -> bool:
+def _has_pipeline_form(window: Find, joins: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether a pipeline gives the same as the find: `$slice` and `$elemMatch` mean other things there."""
-    is_plain = not any(isinstance(value, Mapping) for value in (window.projection or {}).values())
+    is_plain = bool(joins) or not any(isinstance(value, Mapping) for value in (window.projection or {}).values())
     return is_plain and window.hint is None  # a hint would not reach the count
 
 

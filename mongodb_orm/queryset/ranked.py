@@ -14,7 +14,7 @@ from ..exceptions import QueryError
 from ..executor import stream
 from ..expressions import Near, path_text
 from ..schema import resolve, spec_of
-from .results import Reader
+from .results import Reader, joins_of
 from .state import STREAM_BATCH, QueryState
 
 R = TypeVar("R")
@@ -101,6 +101,7 @@ class Ranked(Generic[P]):
             stages.append({"$skip": query.skipped})
         if query.limited:
             stages.append({"$limit": query.limited})
+        stages += joins_of(query.kind)[0]
         projection = query.results.projection
         if projection:
             stages.append({"$project": {**projection, RANK: 1} if _includes(projection) else dict(projection)})

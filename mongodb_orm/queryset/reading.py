@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from ..commands import RunCommand
-from ..exceptions import DocumentNotFoundError, InvalidValueError, MultipleDocumentsError
+from ..commands import Aggregate, Find, RunCommand
+from ..exceptions import DocumentNotFoundError, InvalidValueError, MultipleDocumentsError, NotSupportedError
 from ..executor import run, stream
 from ..explaining import Explanation, explanation_of
 from ..expressions import Near, PositionLike, path_text
@@ -18,7 +18,7 @@ from .chain import Chain
 from .pages import KeysetPage, Page
 from .paging import MAX_PAGE_SIZE, read_page, read_page_after
 from .ranked import Nearby, Ranked, Scored, nearest, scored
-from .results import Objects, PartialObjects
+from .results import Objects, PartialObjects, joins_of
 from .state import STREAM_BATCH
 
 M = TypeVar("M", bound=MappedModel)
@@ -34,7 +34,7 @@ class Reading(Chain[M], Generic[M, R]):
 
     async def __aiter__(self) -> AsyncIterator[R]:
         read = self._reader()
-        async for chunk in stream(self.model, self.find_command(batch_size=STREAM_BATCH), database=self.database):
+        async for chunk in stream(self.model, self.read_command(batch_size=STREAM_BATCH), database=self.database):
             for result in read(chunk):
                 yield result
 
@@ -42,7 +42,7 @@ class Reading(Chain[M], Generic[M, R]):
         """Return all results, as `await query` does."""
         read = self._reader()
         results: list[R] = []
-        async for chunk in stream(self.model, self.find_command(), database=self.database):
+        async for chunk in stream(self.model, self.read_command(), database=self.database):
             results += read(chunk)
         return results
 
@@ -185,6 +185,7 @@ class Reading(Chain[M], Generic[M, R]):
             size=size,
             max_size=max_size,
             database=self.database,
+            joins=joins_of(self.kind)[0],
         )
 
     async def paginate_after(
@@ -206,6 +207,12 @@ class Reading(Chain[M], Generic[M, R]):
             >>> page = await User.all().order_by("-created_at").paginate_after(token, size=20)
         """
         self.refuse_window("paginate_after")
+        if joins_of(self.kind)[0]:
+            raise NotSupportedError(
+                "Pages from place to place hold documents of one collection.",
+                hint="Use paginate(), or leave out the fields with a Reference.",
+                feature="keyset pages with a Reference",
+            )
         return await read_page_after(
             self.model,
             self.find_command(),
@@ -235,7 +242,7 @@ class Reading(Chain[M], Generic[M, R]):
         if self.whole_number("count", count) == 0 or self.is_empty:
             return []
         projection = self.results.projection
-        stages: list[dict[str, Any]] = [{"$sample": {"size": count}}]
+        stages: list[dict[str, Any]] = [{"$sample": {"size": count}}, *joins_of(self.kind)[0]]
         if projection:
             stages.append({"$project": dict(projection)})
         read = self._reader()
@@ -251,22 +258,10 @@ class Reading(Chain[M], Generic[M, R]):
             >>> print(await User.filter(email="ann@example.com").explain())
             Served by the index email_1 on email (1). 1 key and 1 document read for 1 result. It took 0 ms.
         """
-        command = self.find_command()
-        find: dict[str, Any] = {
-            "find": spec_of(self.model).collection,
-            "filter": command.filter,
-            "projection": command.projection,
-            "sort": dict(command.sort) or None,
-            "skip": command.skip or None,
-            "limit": command.limit or None,
-            "hint": command.hint,
-            "collation": command.collation,
-            "allowDiskUse": command.allow_disk_use,
-        }
-        given = {name: value for name, value in find.items() if value is not None}
+        explained = _explained(spec_of(self.model).collection, self.read_command())
         answer = await run(
             self.model,
-            RunCommand(command={"explain": given, "verbosity": "executionStats"}),
+            RunCommand(command={"explain": explained, "verbosity": "executionStats"}),
             database=self.database,
         )
         return explanation_of(answer)
@@ -284,3 +279,25 @@ class Reading(Chain[M], Generic[M, R]):
             return documents
 
         return read_elsewhere
+
+
+def _explained(collection: str, command: Find | Aggregate) -> dict[str, Any]:
+    """Return a read as the database command that `explain` takes."""
+    options: dict[str, Any] = {
+        "hint": command.hint,
+        "collation": command.collation,
+        "allowDiskUse": command.allow_disk_use,
+    }
+    if isinstance(command, Find):
+        options = {
+            "find": collection,
+            "filter": command.filter,
+            "projection": command.projection,
+            "sort": dict(command.sort) or None,
+            "skip": command.skip or None,
+            "limit": command.limit or None,
+            **options,
+        }
+    else:
+        options = {"aggregate": collection, "pipeline": list(command.pipeline), "cursor": {}, **options}
+    return {name: value for name, value in options.items() if value is not None}

@@ -11,7 +11,7 @@ import pydantic
 
 from ..codec import codec_of, decode_all, decode_raw, summary_validator, value_validator
 from ..compiler.projections import compile_projection, field_path, row_names
-from ..compiler.summaries import compile_summary
+from ..compiler.summaries import Summary, compile_summary
 from ..exceptions import CorruptDocumentError, InvalidValueError, ValidationError
 from ..schema import MappedModel, ModelSpec, Shape, resolve, spec_of, step
 from ..types import Document
@@ -158,9 +158,14 @@ class Summaries:
     into: type[pydantic.BaseModel]
 
     @property
+    def compiled(self) -> Summary:
+        """The other model, as a projection."""
+        return compile_summary(spec_of(self.model), self.into)
+
+    @property
     def projection(self) -> Mapping[str, Any]:
         """The fields of the other model."""
-        return compile_summary(spec_of(self.model), self.into).projection
+        return self.compiled.projection
 
     @property
     def result_type(self) -> Any:
@@ -169,7 +174,7 @@ class Summaries:
 
     def reader(self) -> Reader:
         """Return the function that builds the objects."""
-        compiled = compile_summary(spec_of(self.model), self.into)
+        compiled = self.compiled
         validate = _summary_validator(self.into, compiled.models)
         rename = compiled.rename
 
@@ -192,6 +197,14 @@ def _one_of(model: type[MappedModel]) -> Any:
     is_alone = family is None or len(family.below(model)) < 2
     whole: Any = pydantic.SerializeAsAny
     return model if is_alone else whole[model]
+
+
+def joins_of(kind: Results | None) -> tuple[tuple[dict[str, Any], ...], Mapping[str, str]]:
+    """Return the stages that join what the results refer to, and the fields that they add, by their dotted paths."""
+    if not isinstance(kind, Summaries):
+        return (), {}
+    compiled = kind.compiled
+    return compiled.joins, compiled.references
 
 
 def projected(model: type[MappedModel], projection: Any) -> Results:

@@ -12,11 +12,12 @@ from ..compiler.filters import NOTHING, compile_filter
 from ..compiler.places import near_stages
 from ..compiler.scopes import Visibility, visible
 from ..compiler.shell import aggregate_text, find_text
+from ..compiler.windows import as_aggregate, find_stages
 from ..exceptions import InvalidValueError
 from ..expressions import EVERYTHING, And, Condition
 from ..schema import MappedModel, spec_of
 from ..types import Sort
-from .results import Objects, Results
+from .results import Objects, Results, joins_of
 
 M = TypeVar("M", bound=MappedModel)
 
@@ -85,7 +86,9 @@ class QueryState(Generic[M]):
             >>> print(User.filter(age__gte=18).order_by("-id").limit(5).mql())
             db.user.find({age: {$gte: 18}}).sort({_id: -1}).limit(5)
         """
-        command = self.find_command()
+        command = self.read_command()
+        if isinstance(command, Aggregate):
+            return aggregate_text(spec_of(self.model).collection, command.pipeline)
         steps = {
             "sort": dict(command.sort),
             "skip": command.skip,
@@ -118,6 +121,11 @@ class QueryState(Generic[M]):
             read_preference=self.read_from,
             allow_disk_use=self.disk_use,
         )
+
+    def read_command(self, *, batch_size: int = 0) -> Find | Aggregate:
+        """Return the command that reads the results: a find, unless they refer to other collections."""
+        find, (joins, _) = self.find_command(batch_size=batch_size), joins_of(self.kind)
+        return as_aggregate(find, find_stages(find, joins)) if joins else find
 
     def count_command(self) -> Count:
         """Return the command that counts the results, the window respected."""

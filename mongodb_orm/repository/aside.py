@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from .caches import Cache, LeasingCache
 
@@ -43,6 +43,16 @@ class _Flight:
             self.future.cancel()
 
 
+class _Answer(NamedTuple):
+    """What a cache said."""
+
+    value: Any = None
+    has_failed: bool = False
+
+
+_FAILURE = _Answer(has_failed=True)
+
+
 class CacheAside:
     """One cache as its repositories use it.
 
@@ -66,13 +76,7 @@ class CacheAside:
             return None
         if (self._owed or self._owed_prefixes) and not await self._pay(cache):
             return None
-        try:
-            value = await cache.get(key)
-        except Exception as error:  # noqa: BLE001 - a backend may raise anything, and no read may fail by it
-            self._failed(error)
-            return None
-        self._answered()
-        return value
+        return (await self._ask(cache.get(key))).value
 
     async def load(self, key: str, load: Load[T], revive: Revive[T], pack: Callable[[Any], Any], expire: float) -> T:
         """Return what `load` reads, or what another call for the same key is reading just now, and cache it.
@@ -115,6 +119,10 @@ class CacheAside:
             if self._flights.get((loop, key)) is flight:
                 del self._flights[loop, key]
 
+    async def attempt(self, invalidation: Awaitable[Any]) -> None:
+        """Run a repository's own invalidation; the write is done, so that no error of it may reach the writer."""
+        await self._ask(invalidation)
+
     async def drop(self, keys: Iterable[str], prefixes: Iterable[str] = ()) -> None:
         """Forget keys and prefixes, in the cache and among the loads under way; what fails is done later."""
         keys, prefixes = set(keys), tuple(prefixes)
@@ -125,16 +133,12 @@ class CacheAside:
         cache = self._cache()
         if cache is None:
             return
+        answer = _FAILURE
         try:
-            await _forget(cache, keys, prefixes)
-        except Exception as error:  # noqa: BLE001 - a backend may raise anything, and no write may fail by it
-            self._owe(keys, prefixes)
-            self._failed(error)
-        except BaseException:
-            self._owe(keys, prefixes)
-            raise
-        else:
-            self._answered()
+            answer = await self._ask(_forget(cache, keys, prefixes))
+        finally:  # a cancelled task owes it too
+            if answer.has_failed:
+                self._owe(keys, prefixes)
 
     def _owe(self, keys: Iterable[str], prefixes: Iterable[str]) -> None:
         mark = object()
@@ -147,41 +151,43 @@ class CacheAside:
     async def _pay(self, cache: Cache) -> bool:
         """Delete what has to be deleted; tell whether it is done."""
         keys, prefixes = dict(self._owed), dict(self._owed_prefixes)
-        try:
-            await _forget(cache, keys, prefixes)
-        except Exception as error:  # noqa: BLE001 - as in get
-            self._failed(error)
+        if (await self._ask(_forget(cache, keys, prefixes))).has_failed:
             return False
         for owed, paid in ((self._owed, keys), (self._owed_prefixes, prefixes)):
             for name, mark in paid.items():
                 if owed.get(name) is mark:
                     del owed[name]
-        self._answered()
         return True
 
     async def _lease(self, key: str) -> Any:
         cache = self._cache()
         if not isinstance(cache, LeasingCache) or self._rests():
             return None
-        try:
-            return await cache.lease(key)
-        except Exception as error:  # noqa: BLE001 - as in get
-            self._failed(error)
-            return None
+        return (await self._ask(cache.lease(key))).value
 
     async def _set(self, key: str, value: Any, expire: float, lease: Any) -> None:
         cache = self._cache()
         if cache is None or self._rests() or self._owed or self._owed_prefixes:
             return
+        if not isinstance(cache, LeasingCache):
+            await self._ask(cache.set(key, value, expire=expire))
+        elif lease is not None:
+            await self._ask(cache.set_leased(key, value, expire, lease))
+
+    async def _ask(self, question: Awaitable[Any]) -> _Answer:
+        """Return what the cache says, or that it fails.
+
+        A backend is somebody else's code and may raise anything, yet no read or write of the database may fail by it.
+        """
         try:
-            if lease is not None and isinstance(cache, LeasingCache):
-                await cache.set_leased(key, value, expire, lease)
-            elif not isinstance(cache, LeasingCache):
-                await cache.set(key, value, expire=expire)
-        except Exception as error:  # noqa: BLE001 - as in get
+            value = await question
+        except Exception as error:  # noqa: BLE001 - logged, with its cause
             self._failed(error)
-        else:
-            self._answered()
+            return _FAILURE
+        if self._is_failing:
+            self._is_failing = False
+            logger.info("The cache answers again.")
+        return _Answer(value)
 
     def _rests(self) -> bool:
         return self._is_failing and time.monotonic() < self._asked_again_at
@@ -191,13 +197,11 @@ class CacheAside:
         if not self._is_failing:
             self._is_failing = True
             logger.warning(
-                "The cache fails (%s: %s); reads go to the database until it answers.", type(error).__name__, error
+                "The cache fails (%s: %s); reads go to the database until it answers.",
+                type(error).__name__,
+                error,
+                exc_info=error,
             )
-
-    def _answered(self) -> None:
-        if self._is_failing:
-            self._is_failing = False
-            logger.info("The cache answers again.")
 
 
 async def _forget(cache: Cache, keys: Iterable[str], prefixes: Iterable[str]) -> None:

@@ -76,8 +76,7 @@ async def drop_stale(repository: Subscriber, written: Written) -> None:
 async def _invalidate(repository: Subscriber, raw: bytes) -> None:
     try:
         record = codec_of(repository.model).load(raw)
-        await repository.invalidate(record)
     except CorruptDocumentError as error:  # of a class that shares the collection, or of an older shape
         logger.debug("No record for invalidate(): %s", error)
-    except Exception:  # the write is done, so its caller must not take it for failed
-        logger.exception("%s.invalidate() failed", type(repository).__name__)
+    else:
+        await repository.aside.attempt(repository.invalidate(record))
