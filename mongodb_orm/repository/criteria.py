@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pydantic
 from pydantic import ConfigDict
+from pydantic.fields import FieldInfo
 
 from ..compiler.filters import compile_filter_on
 from ..compiler.keywords import is_lookup, split_keyword
 from ..compiler.names import Scope
-from ..exceptions import InvalidValueError
+from ..exceptions import InvalidValueError, UnknownFieldError, UnknownLookupError
 from ..expressions import EVERYTHING, And, Combinable, Compare, Condition, Keywords, Or, Raw
 from ..schema import ANY, MappedModel, spec_of
 
 _LISTS = (list, tuple, set, frozenset)
+
+_searched: ContextVar[type[MappedModel] | None] = ContextVar("mongodb_orm_searched", default=None)
+"""The model that is being searched, while criteria make their own filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,8 @@ class Criteria(_Joinable, pydantic.BaseModel):
     def to_filter(self) -> dict[str, Any]:
         """Return the criteria as a query document under the model's names; override it for what fields cannot say.
 
+        In a class that overrides it, a field that the model has not is the class's own affair.
+
         Example:
             >>> def to_filter(self) -> dict[str, Any]:
             ...     return {**super().to_filter(), "$or": [{"name": self.text}, {"email": self.text}]}
@@ -90,9 +97,9 @@ class Criteria(_Joinable, pydantic.BaseModel):
         conditions: list[Condition] = []
         for name, info in type(self).__pydantic_fields__.items():
             value = getattr(self, name)
-            if value is None:
+            if value is None or (model is None and _is_own_affair(name, info)):
                 continue
-            mark = next((item for item in info.metadata if isinstance(item, Lookup)), None)
+            mark = _mark_of(info)
             operator = mark.op if mark is not None else _operator_of(model, name, value)
             if not value and isinstance(value, _LISTS) and operator == "in":
                 continue
@@ -139,7 +146,11 @@ def condition_of(criteria: CriteriaLike | None, model: type[MappedModel]) -> Con
         )
     if type(criteria).to_filter is Criteria.to_filter:
         return And(tuple(criteria._conditions(model)))
-    made: Any = criteria.to_filter()
+    token = _searched.set(model)
+    try:
+        made: Any = criteria.to_filter()
+    finally:
+        _searched.reset(token)
     if isinstance(made, Condition):
         return made
     if not isinstance(made, Mapping):
@@ -149,6 +160,22 @@ def condition_of(criteria: CriteriaLike | None, model: type[MappedModel]) -> Con
             model=model.__name__,
         )
     return Raw(made)
+
+
+def _mark_of(info: FieldInfo) -> Lookup | None:
+    return next((item for item in info.metadata if isinstance(item, Lookup)), None)
+
+
+def _is_own_affair(name: str, info: FieldInfo) -> bool:
+    """Return whether a field of criteria that make their own filter is none of the model's."""
+    model = _searched.get()
+    if model is None or _mark_of(info) is not None:
+        return False
+    try:
+        split_keyword(spec_of(model), name)
+    except (UnknownFieldError, UnknownLookupError):
+        return True
+    return False
 
 
 def _operator_of(model: type[MappedModel] | None, name: str, value: Any) -> str:

@@ -3,5 +3,13 @@
 from ..drivers.recording import RecordingDriver
 from .counting import assert_commands
 from .data import build_test_data, create_test_data
+from .searching import SearchCase, search_cases
 
-__all__ = ["RecordingDriver", "assert_commands", "build_test_data", "create_test_data"]
+__all__ = [
+    "RecordingDriver",
+    "SearchCase",
+    "assert_commands",
+    "build_test_data",
+    "create_test_data",
+    "search_cases",
+]
