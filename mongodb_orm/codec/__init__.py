@@ -1,11 +1,24 @@
 """Values and documents, from Python to BSON and back."""
 
-from .documents import DocumentCodec, codec_for, codec_of, decode, decode_all, decode_raw, encode, split, unwrap
+from .documents import (
+    MAX_DEPTH,
+    DocumentCodec,
+    codec_for,
+    codec_of,
+    decode,
+    decode_all,
+    decode_raw,
+    encode,
+    is_too_deep,
+    split,
+    unwrap,
+)
 from .schemas import cast_validator, summary_validator, value_validator
 from .values import CODEC_OPTIONS, WIRE_OPTIONS, encode_value, register_encoder
 
 __all__ = [
     "CODEC_OPTIONS",
+    "MAX_DEPTH",
     "WIRE_OPTIONS",
     "DocumentCodec",
     "cast_validator",
@@ -16,6 +29,7 @@ __all__ = [
     "decode_raw",
     "encode",
     "encode_value",
+    "is_too_deep",
     "register_encoder",
     "split",
     "summary_validator",

@@ -244,16 +244,17 @@ def encode(values: Mapping[str, Any], *, model: str) -> bytes:
             model=model,
             size=len(raw),
         )
-    if len(raw) > _LEAST_PER_LEVEL * MAX_DEPTH and _is_too_deep(values):
+    if len(raw) > _LEAST_PER_LEVEL * MAX_DEPTH and is_too_deep(values):
         raise UnencodableValueError(f"The {model} document is nested more than {MAX_DEPTH} levels deep.", model=model)
     return raw
 
 
-def _is_too_deep(value: Any, depth: int = 1) -> bool:
+def is_too_deep(value: Any, depth: int = 1) -> bool:
+    """Return whether dicts and lists are nested deeper than MongoDB takes; cyclic ones are."""
     if depth > MAX_DEPTH:
         return True
     items = value.values() if isinstance(value, dict) else value
-    return any(_is_too_deep(item, depth + 1) for item in items if type(item) in _NESTING)
+    return any(is_too_deep(item, depth + 1) for item in items if type(item) in _NESTING)
 
 
 def _unencodable(values: Mapping[str, Any], error: Exception, model: str) -> MongoDBORMError:

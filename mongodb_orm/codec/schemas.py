@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ import pydantic
 from bson import Decimal128
 from pydantic import EmailStr
 from pydantic_core import SchemaSerializer, SchemaValidator, core_schema
+from typing_extensions import is_typeddict
 
 from ..schema import LoadValidation, MappedModel, fields_of, spec_of
 from ..schema.normalizing import with_utc_datetimes
@@ -96,8 +98,12 @@ def cast_validator(annotation: Any) -> SchemaValidator:
 
 def adapter_config(annotation: Any) -> pydantic.ConfigDict | None:
     """Return the configuration for an adapter; a class that brings its own takes none."""
-    is_class = isinstance(annotation, type)
-    if is_class and (hasattr(annotation, "__pydantic_config__") or issubclass(annotation, pydantic.BaseModel)):
+    if isinstance(annotation, type) and (
+        hasattr(annotation, "__pydantic_config__")
+        or issubclass(annotation, pydantic.BaseModel)
+        or is_dataclass(annotation)
+        or is_typeddict(annotation)
+    ):
         return None
     return pydantic.ConfigDict(arbitrary_types_allowed=True)
 

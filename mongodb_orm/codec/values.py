@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, Inexact, InvalidOperation, localcontext
 from enum import Enum
@@ -99,6 +100,12 @@ if hasattr(pydantic.networks, "_BaseUrl"):
 if hasattr(pydantic.networks, "_BaseMultiHostUrl"):
     _ENCODERS[pydantic.networks._BaseMultiHostUrl] = str
 
+
+def _encode_dataclass(value: Any) -> dict[str, Any]:
+    """Return a dataclass that stands alone, in a filter, as it is stored inside a document."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
 _RESOLVED: dict[type, Callable[[Any], Any] | None] = {}
 
 
@@ -127,6 +134,8 @@ def encode_value(value: Any) -> Any:
         _RESOLVED[kind] = next((_ENCODERS[base] for base in kind.__mro__ if base in _ENCODERS), None) or next(
             (encode for base, encode in _ENCODERS.items() if isinstance(value, base)), None
         )
+        if _RESOLVED[kind] is None and is_dataclass(value):
+            _RESOLVED[kind] = _encode_dataclass
     encode = _RESOLVED[kind]
     if encode is not None:
         return encode(value)

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping, Set
 from functools import lru_cache
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import SchemaValidator
 
-from ..codec import cast_validator
+from ..codec import MAX_DEPTH, cast_validator
 from ..exceptions import InvalidValueError, UnsafeQueryError
 from ..schema import ANY, Resolved, Shape
 
 _INT64 = 2**63
 _LISTS = (list, tuple, Set)
+_PLAIN = frozenset({str, int, float, bool, bytes})
+"""Types of values in which no operator can hide."""
 
 NOWHERE = Resolved("", ANY)
 
@@ -53,10 +55,9 @@ def cast(shape: Shape, value: Any, place: Place) -> Any:
     """
     if value is None:
         return None
-    if isinstance(value, Mapping) and shape.kind != "mapping":
+    if type(value) not in _PLAIN:
         refuse_operators(value, place)
     if shape.kind == "any":
-        refuse_operators(value, place)
         return value
     if shape.kind == "array" and shape.element is not None and not isinstance(value, _LISTS):
         return cast(shape.element, value, place)
@@ -87,32 +88,40 @@ def listed(values: Any, place: Place) -> Iterable[Any]:
     Raises:
         InvalidValueError: When they are no collection.
     """
-    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes | Mapping | BaseModel) or not isinstance(values, Iterable):
         raise place.refuse(values, f"a list of values is needed, not {_brief(values)}.")
     return values
 
 
-def refuse_operators(value: Any, place: Place) -> None:
+def refuse_operators(value: Any, place: Place, depth: int = 0) -> None:
     """Raise when a value carries query operators, at any depth.
 
     Raises:
-        UnsafeQueryError: Always, when it does.
+        UnsafeQueryError: When it does.
+        InvalidValueError: When it is nested deeper than any document.
     """
+    if depth > MAX_DEPTH:
+        raise place.refuse(None, f"the value is nested more than {MAX_DEPTH} levels deep.")
     if isinstance(value, Mapping):
         for key, inner in value.items():
             if isinstance(key, str) and key.startswith("$"):
                 raise UnsafeQueryError(
                     f"{place.model}.{place.field}: a value must not contain the operator {key!r}.",
-                    hint="This is how operator injection arrives. Use a lookup such as "
-                    f"{place.field}__ne=..., or write a raw filter on purpose, as a positional mapping.",
+                    hint="This is how operator injection arrives. Use a lookup such as name__ne=..., or write a raw "
+                    "filter on purpose, as a positional mapping.",
                     model=place.model,
                     field=place.field,
                     value=value,
                 )
-            refuse_operators(inner, place)
-    elif isinstance(value, list | tuple):
+            refuse_operators(inner, place, depth + 1)
+    elif isinstance(value, _LISTS):
         for inner in value:
-            refuse_operators(inner, place)
+            if type(inner) not in _PLAIN:
+                refuse_operators(inner, place, depth + 1)
+    elif isinstance(value, RootModel):
+        refuse_operators(value.root, place, depth + 1)
+    elif isinstance(value, BaseModel):  # whose extra fields have names from outside
+        refuse_operators(value.__pydantic_extra__, place, depth + 1)
 
 
 def _validator(shape: Shape) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from ..codec import MAX_DEPTH, is_too_deep
 from ..exceptions import InvalidValueError, QueryError, UnknownLookupError
 from ..expressions import And, Calculated, Compare, Condition, Keywords, Not, Or, Path, Raw, TextSearch
 from ..schema import ANY, ModelSpec, Resolved, Shape, resolve, resolve_from
@@ -40,7 +41,10 @@ def compile_filter(spec: ModelSpec, condition: Condition, *, allow_javascript: b
         QueryError: When it makes no sense; the subclass says why.
     """
     compiler = _FilterCompiler(spec, allow_javascript)
-    return CompiledFilter(compiler.compile(condition), frozenset(compiler.names))
+    try:
+        return CompiledFilter(compiler.compile(condition), frozenset(compiler.names))
+    except RecursionError as error:
+        raise QueryError("The conditions are nested too deeply.", model=spec.name) from error
 
 
 def compile_filter_on(scope: Scope, condition: Condition, *, allow_javascript: bool = False) -> dict[str, Any]:
@@ -84,6 +88,8 @@ class _FilterCompiler:
         if isinstance(condition, TextSearch):
             return self._search(condition)
         if isinstance(condition, Raw):
+            if is_too_deep(condition.filter):
+                raise InvalidValueError(f"The filter is nested more than {MAX_DEPTH} levels deep.", model=self._name)
             renamed = rename_filter(
                 Scope(self._root),
                 condition.filter,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, get_args
 
 import bson
@@ -19,6 +20,13 @@ from .places import intersects, near, within
 
 _TEXT = Shape(str, "scalar")
 _MAX_PATTERN = 1000
+_BSON_TYPES = (
+    *("double", "string", "object", "array", "binData", "undefined", "objectId", "bool", "date", "null", "regex"),
+    *("dbPointer", "javascript", "symbol", "javascriptWithScope", "int", "timestamp", "long", "decimal"),
+    *("minKey", "maxKey", "number", -1, 127, *range(1, 20)),
+)
+"""What `$type` takes (https://www.mongodb.com/docs/manual/reference/bson-types/)."""
+
 _END = r"$(?!\n)"  # a bare $ also matches before a final line break
 
 
@@ -84,8 +92,11 @@ def _count(shape: Shape, value: Any, place: Place) -> Any:
 
 def _type(shape: Shape, value: Any, place: Place) -> Any:
     names = value if isinstance(value, list | tuple) else [value]
-    if not names or not all(isinstance(name, str | int) and not isinstance(name, bool) for name in names):
-        raise place.refuse(value, "a BSON type's name or number is needed, or a list of them.")
+    for name in names or [None]:
+        if name not in _BSON_TYPES or isinstance(name, bool):
+            near = get_close_matches(str(name), map(str, _BSON_TYPES), n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else ""
+            raise place.refuse(value, "a BSON type's name or number is needed, or a list of them.", hint)
     return {"$type": list(names) if isinstance(value, list | tuple) else value}
 
 

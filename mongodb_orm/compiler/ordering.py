@@ -29,7 +29,7 @@ def compile_sort(spec: ModelSpec, order: Any, beside: Mapping[str, str] = Mappin
         UnknownFieldError: When a field does not exist.
         InvalidValueError: When a direction is none.
     """
-    return tuple(_pairs(spec.name, lambda path: _beside(path, beside) or _stored(spec, path), order))
+    return sort_pairs(spec.name, lambda path: _beside(path, beside) or _stored(spec, path), order)
 
 
 def sort_pairs(name: str, translate: Translate, order: Any) -> Sort:
@@ -40,7 +40,10 @@ def sort_pairs(name: str, translate: Translate, order: Any) -> Sort:
         translate: Makes the stored path of a dotted one.
         order: The order.
     """
-    return tuple(_pairs(name, translate, order))
+    pairs: dict[str, Any] = {}
+    for path, direction in _pairs(name, translate, order):
+        pairs.setdefault(path, direction)  # documents that are equal by a field stay so when it is named again
+    return tuple(pairs.items())
 
 
 def _pairs(name: str, translate: Translate, order: Any) -> Iterable[tuple[str, Any]]:
@@ -48,7 +51,7 @@ def _pairs(name: str, translate: Translate, order: Any) -> Iterable[tuple[str, A
         return
     if isinstance(order, str):
         direction = -1 if order.startswith("-") else 1
-        yield translate(order.lstrip("+-") if order[:1] in ("+", "-") else order), direction
+        yield translate(order[1:] if order[:1] in ("+", "-") else order), direction
     elif isinstance(order, FieldPath):
         yield translate(path_text(order)), 1
     elif isinstance(order, Order):

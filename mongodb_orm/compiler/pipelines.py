@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
+from ..codec import MAX_DEPTH, is_too_deep
 from ..exceptions import InvalidValueError, UnsafeQueryError
 from ..expressions import Checked
 from ..schema import ModelSpec, Shape
@@ -69,6 +70,8 @@ def compile_pipeline(
         InvalidValueError: When it is no pipeline.
         UnsafeQueryError: When it runs JavaScript that nobody asked for, or writes where nobody allowed it.
     """
+    if isinstance(pipeline, list) and is_too_deep(pipeline):
+        raise InvalidValueError(f"The pipeline is nested more than {MAX_DEPTH} levels deep.", model=spec.name)
     compiler = _PipelineCompiler(spec.name, spec.collection, allow_javascript, is_scoped, is_raw, is_check)
     begin = UNKNOWN if is_raw else start or Scope(spec.documents, name=spec.name)
     stages, scope = compiler.run(begin, pipeline)

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import bson
+import pydantic
 from bson import Binary, Decimal128, Int64, MaxKey, MinKey, Regex, Timestamp
 
 from ..codec import CODEC_OPTIONS
@@ -34,6 +35,21 @@ def shell_text(value: Any, *, indent: int = 0) -> str:
     if len(flat) + indent <= _WIDTH:
         return flat
     return _spread(_as_bson(value), indent)
+
+
+def hidden(filter: Mapping[str, Any]) -> dict[str, Any]:  # noqa: A002
+    """Return a query document with stars in place of its secrets, for logs and tracebacks."""
+    return {key: _hidden(value) for key, value in filter.items()}
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, pydantic.SecretStr | pydantic.SecretBytes):
+        return str(value)
+    if isinstance(value, pydantic.BaseModel):
+        return _hidden(value.model_dump(by_alias=True))
+    if isinstance(value, Mapping):
+        return hidden(value)
+    return [_hidden(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def find_text(

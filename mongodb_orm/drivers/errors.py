@@ -19,6 +19,7 @@ from ..exceptions import (
     DocumentTooLargeError,
     DuplicateDocumentError,
     IndexConflictError,
+    InvalidValueError,
     MissingIndexError,
     MongoDBORMError,
     NotSupportedError,
@@ -30,7 +31,7 @@ from ..exceptions import (
 )
 from ..types import Target
 
-DRIVER_ERRORS = (driver_errors.PyMongoError, BSONError, OverflowError, UnicodeEncodeError)
+DRIVER_ERRORS = (driver_errors.PyMongoError, BSONError, OverflowError, UnicodeEncodeError, RecursionError)
 """What a driver may raise for reasons that are not ours."""
 
 _INDEX_IN_MESSAGE = re.compile(r"index: (\S+)")
@@ -39,6 +40,7 @@ _INDEX_CODES = frozenset({85, 86})
 _NOT_SUPPORTED_CODES = frozenset({20, 115})
 _ACCESS_CODES = frozenset({13, 18})
 _NEAR_IN_MATCH = 5626500
+_BAD_PATTERN = 51091
 
 
 def translate(error: BaseException, target: Target | None = None) -> MongoDBORMError:
@@ -133,6 +135,8 @@ def _operation(error: BaseException, target: Target | None) -> MongoDBORMError:
             model=target.model if target else None,
             index_type="",
         )
+    if code == _BAD_PATTERN:
+        return InvalidValueError(f"{message}{_of(target)}.", model=target.model if target else None, code=code)
     if code == _NEAR_IN_MATCH:
         return QueryError(
             f"MongoDB takes no near inside $match{_of(target)}.",
@@ -225,6 +229,8 @@ def _too_large(error: BaseException, target: Target | None) -> MongoDBORMError:
 def _unencodable(error: BaseException, target: Target | None) -> MongoDBORMError:
     if isinstance(error, OverflowError):
         return UnencodableValueError("MongoDB's integers have at most 64 bits.", model=target.model if target else None)
+    if isinstance(error, RecursionError):
+        return UnencodableValueError("A value is nested too deeply.", model=target.model if target else None)
     return UnencodableValueError(
         f"BSON cannot hold a value: {str(error).splitlines()[0][:120] if str(error) else type(error).__name__}.",
         model=target.model if target else None,
@@ -261,7 +267,7 @@ _TABLE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], _Buil
     (driver_errors.OperationFailure, _operation),
     ((driver_errors.InvalidURI, driver_errors.ConfigurationError), _configuration),
     (driver_errors.InvalidOperation, _closed),
-    ((BSONError, OverflowError, UnicodeEncodeError), _unencodable),
+    ((BSONError, OverflowError, UnicodeEncodeError, RecursionError), _unencodable),
     ((RuntimeError,), _closed),
 )
 """The first row that fits wins, so the most specific stand first."""

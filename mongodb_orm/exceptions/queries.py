@@ -40,7 +40,8 @@ class UnknownFieldError(QueryError):
     def __init__(self, model: str, field: str, known: Sequence[str], *, what: str = "field") -> None:
         name = field.replace("__", ".").split(".")[-1]
         near = get_close_matches(name, known, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(sorted(known)[:20])}."
+        names = f"It has: {', '.join(sorted(known)[:20])}." if known else ""
+        hint = f"Did you mean {near[0]!r}?" if near else names
         super().__init__(
             f"{model} has no {what} {field!r}.",
             hint=hint,

@@ -25,19 +25,23 @@ class Condition:
     __slots__ = ()
 
     def __and__(self, other: Condition | Mapping[str, Any]) -> Condition:
-        return NotImplemented if isinstance(other, Combinable) else And((self, as_condition(other)))
+        if isinstance(other, Combinable):
+            return NotImplemented
+        return And((*_parts(And, self), *_parts(And, as_condition(other))))
 
     def __or__(self, other: Condition | Mapping[str, Any]) -> Condition:
-        return NotImplemented if isinstance(other, Combinable) else Or((self, as_condition(other)))
+        if isinstance(other, Combinable):
+            return NotImplemented
+        return Or((*_parts(Or, self), *_parts(Or, as_condition(other))))
 
     def __rand__(self, other: Mapping[str, Any]) -> Condition:
-        return And((as_condition(other), self))
+        return as_condition(other) & self
 
     def __ror__(self, other: Mapping[str, Any]) -> Condition:
-        return Or((as_condition(other), self))
+        return as_condition(other) | self
 
     def __invert__(self) -> Condition:
-        return Not(self)
+        return self.part if isinstance(self, Not) else Not(self)
 
     def __bool__(self) -> NoReturn:
         raise TypeError(
@@ -95,6 +99,11 @@ class Not(Condition):
 
 
 EVERYTHING = And(())
+
+
+def _parts(kind: type[And] | type[Or], condition: Condition) -> tuple[Condition, ...]:
+    """Return the parts of a condition of that kind: a thousand of them joined one by one stay one level deep."""
+    return condition.parts if isinstance(condition, kind) and condition.parts else (condition,)
 
 
 def as_condition(value: Any) -> Condition:

@@ -35,8 +35,8 @@ class ReadableModel(MappedModel):
         cls,
         *conditions: Any,
         sort_by: Any = ...,
-        skip: int = ...,
-        limit: int = ...,
+        skip: int | None = ...,
+        limit: int | None = ...,
         projection: None = ...,
         **lookups: Any,
     ) -> QuerySet[Self, Self]: ...
@@ -47,8 +47,8 @@ class ReadableModel(MappedModel):
         cls,
         *conditions: Any,
         sort_by: Any = ...,
-        skip: int = ...,
-        limit: int = ...,
+        skip: int | None = ...,
+        limit: int | None = ...,
         projection: Mapping[str, Any] | Sequence[str],
         **lookups: Any,
     ) -> QuerySet[Self, Document]: ...
@@ -58,8 +58,8 @@ class ReadableModel(MappedModel):
         cls,
         *conditions: Any,
         sort_by: Any = None,
-        skip: int = 0,
-        limit: int = 0,
+        skip: int | None = None,
+        limit: int | None = None,
         projection: Any = None,
         **lookups: Any,
     ) -> QuerySet[Self, Any]:
@@ -68,8 +68,8 @@ class ReadableModel(MappedModel):
         Args:
             conditions: `Q` objects, expressions such as `User.f.age >= 18`, raw query documents.
             sort_by: `{"created_at": -1}`, `"-created_at"`, `[("name", 1)]`.
-            skip: How many documents to leave out.
-            limit: How many to take at most; 0 for all.
+            skip: How many documents to leave out; None for none.
+            limit: How many to take at most; None or 0 for all.
             projection: Fields to ask for; the results are dicts then.
             lookups: Keyword lookups, such as `age__gte=18`. A field that is called like one of the options above is
                 reached by `Q(limit=5)` or a mapping.
@@ -83,9 +83,9 @@ class ReadableModel(MappedModel):
         query: QuerySet[Self, Any] = QuerySet(cls, join(*conditions, **lookups))
         if sort_by is not None:
             query = query.sort_by(sort_by)
-        if skip != 0:
+        if skip is not None:
             query = query.skip(skip)
-        if limit != 0:
+        if limit is not None:
             query = query.limit(limit)
         return query if projection is None else query.project(projection)
 

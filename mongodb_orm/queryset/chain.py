@@ -21,7 +21,7 @@ ReadPreference = Literal["primary", "primaryPreferred", "secondary", "secondaryP
 _READ_PREFERENCES = ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Chain(QueryState[M]):
     """The part of a query that is chained; it says nothing about what the results are."""
 
@@ -129,7 +129,8 @@ class Chain(QueryState[M]):
 
     def using(self, *, database: str) -> Self:
         """Run the query on another database of the same server; objects remember it when they are saved."""
-        if not isinstance(database, str) or not database or set(database) & set('/\\. "$\0'):
+        is_name = isinstance(database, str) and 0 < len(database.encode(errors="replace")) < 64
+        if not is_name or set(database) & set('/\\. "$\0'):
             raise InvalidValueError(f"{database!r} is no name of a database.", field="database", value=database)
         return self.but(database=database)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, Self, TypeVar
 from ..codec import decode
 from ..commands import Distinct
 from ..compiler.lookups import fits
+from ..compiler.paths import lists_crossed
 from ..compiler.places import is_near
 from ..compiler.projections import field_path
 from ..exceptions import InvalidValueError
@@ -124,6 +125,10 @@ async def in_bulk(query: Streamed[R], values: Iterable[Any], field: str | None) 
         raise InvalidValueError("in_bulk takes a list of values.", model=spec.name, field=name, value=values)
     wanted = list(values)
     path = field_path(spec, name)
+    if lists_crossed(resolve(spec, path)):
+        raise InvalidValueError(
+            f"{spec.name}.{name} is, or lies in, a list, so it is no key of a result.", model=spec.name, field=name
+        )
     found: dict[Any, R] = {}
     for start in range(0, len(wanted), _BULK):
         chunk = wanted[start : start + _BULK]

@@ -29,7 +29,7 @@ S = TypeVar("S", bound=pydantic.BaseModel)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class QuerySet(Writing[M, R], Generic[M, R]):
     """A query on a model, whose results are `R`: objects of the model, or what a projection makes of them.
 

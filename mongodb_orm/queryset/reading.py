@@ -25,7 +25,7 @@ M = TypeVar("M", bound=MappedModel)
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reading(Chain[M], Generic[M, R]):
     """The part of a query that gives results of type `R`."""
 

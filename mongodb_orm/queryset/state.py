@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Generic, Self, TypeVar
@@ -11,10 +11,10 @@ from ..commands import Aggregate, Count, Find
 from ..compiler.filters import NOTHING, compile_filter
 from ..compiler.places import near_stages
 from ..compiler.scopes import Visibility, visible
-from ..compiler.shell import aggregate_text, find_text
+from ..compiler.shell import aggregate_text, find_text, hidden
 from ..compiler.windows import as_aggregate, find_stages
-from ..exceptions import InvalidValueError
-from ..expressions import EVERYTHING, And, Condition
+from ..exceptions import InvalidValueError, MongoDBORMError
+from ..expressions import EVERYTHING, Condition
 from ..schema import MappedModel, spec_of
 from ..types import Sort
 from .results import Objects, Results, joins_of
@@ -27,7 +27,7 @@ STREAM_BATCH = 1000
 _FIRST_BATCH = 101  # what the server sends first when nobody says otherwise
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class QueryState(Generic[M]):
     """What a query says: a model, conditions, an order, a window, the kind of result and options."""
 
@@ -86,9 +86,12 @@ class QueryState(Generic[M]):
             >>> print(User.filter(age__gte=18).order_by("-id").limit(5).mql())
             db.user.find({age: {$gte: 18}}).sort({_id: -1}).limit(5)
         """
+        return self._text(dict)
+
+    def _text(self, shown: Callable[[Mapping[str, Any]], dict[str, Any]]) -> str:
         command = self.read_command()
         if isinstance(command, Aggregate):
-            return aggregate_text(spec_of(self.model).collection, command.pipeline)
+            return aggregate_text(spec_of(self.model).collection, [shown(stage) for stage in command.pipeline])
         steps = {
             "sort": dict(command.sort),
             "skip": command.skip,
@@ -101,7 +104,18 @@ class QueryState(Generic[M]):
             "allowDiskUse": command.allow_disk_use,
         }
         given = {name: value for name, value in steps.items() if value}
-        return find_text(spec_of(self.model).collection, command.filter, command.projection, given)
+        return find_text(spec_of(self.model).collection, shown(command.filter), command.projection, given)
+
+    def __str__(self) -> str:
+        """Return the command as `mql` does, secrets hidden."""
+        return self._text(hidden)
+
+    def __repr__(self) -> str:
+        """Return the command, secrets hidden, or what kind of error it makes: a `repr` never fails."""
+        try:
+            return f"<{type(self).__name__} {self}>"
+        except (MongoDBORMError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            return f"<{type(self).__name__} of {self.model.__name__}: {type(error).__name__}>"
 
     def find_command(self, *, batch_size: int = 0) -> Find:
         """Return the command that reads the results."""
@@ -168,7 +182,7 @@ class QueryState(Generic[M]):
             raise InvalidValueError(
                 "A query cannot be narrowed after limit, skip or a slice.", hint="Filter first, then slice."
             )
-        return self.but(condition=condition if self.condition is EVERYTHING else And((self.condition, condition)))
+        return self.but(condition=condition if self.condition is EVERYTHING else self.condition & condition)
 
     def refuse_window(self, verb: str) -> None:
         """Raise when the query has a limit or a skip, which the verb has not.

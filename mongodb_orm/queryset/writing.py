@@ -21,7 +21,7 @@ M = TypeVar("M", bound=MappedModel)
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Writing(Reading[M, R], Generic[M, R]):
     """The part of a query that writes."""
 

@@ -39,7 +39,7 @@ class ModelConfig:
         default_scope: A condition that every query of the model obeys, or a function that returns one; `unscoped()`
             leaves it out.
         validators: Checks that ask the database: `unique(...)`, `exists(...)`; those of base classes hold too.
-        scopes: Conditions by name, or functions that return one, for `scope(name)`.
+        scopes: Conditions by name, or functions that return one, for `scope(name)`; those of base classes included.
         protected: Fields that `patch()` and the routes of `crud_router` never set, those of base classes included; the
             id, timestamps and marks of soft deletion are always among them.
         discriminator: The field that names a document's class: the subclasses share this class's collection then, and
@@ -73,13 +73,13 @@ def settings_of(model: type) -> ModelConfig:
     Raises:
         ConfigurationError: When a name or value makes no sense.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"scopes": {}}
     shared: str | None = None  # the collection of a family
     declaring: type | None = None  # the class that declares its discriminator
     inherited = {base.__dict__["Meta"] for base in model.__mro__[1:] if "Meta" in base.__dict__}
     for base in reversed(model.__mro__):
         meta = base.__dict__.get("Meta", object)
-        own = {
+        own: dict[str, Any] = {
             name: value.__func__ if isinstance(value, staticmethod) else value
             for layer in reversed(meta.__mro__[:-1])
             for name, value in vars(layer).items()
@@ -87,6 +87,7 @@ def settings_of(model: type) -> ModelConfig:
         }
         _check(base, own)
         _check_family(base, own, shared, values)
+        own["scopes"] = {**values["scopes"], **own.get("scopes", {})}
         values.update(own if base is model else {k: v for k, v in own.items() if k not in _OWN_ONLY})
         if declaring is None and "discriminator" in values:
             declaring = base

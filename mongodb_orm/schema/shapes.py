@@ -5,9 +5,9 @@ from __future__ import annotations
 import types
 from collections import deque
 from collections.abc import Mapping, MutableSequence, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import pydantic
 from typing_extensions import TypeAliasType
@@ -28,7 +28,8 @@ class Shape:
         model: The nested model.
         members: The parts of a union.
         optional: Whether None is allowed.
-        fields: The stored name and the shape of each member of a record: a document that a pipeline made.
+        fields: The stored name and the shape of each member of a record, a document that a pipeline made; and of each
+            field and position of a named tuple.
         is_open: Whether a record may have further members.
     """
 
@@ -73,10 +74,14 @@ def _build(annotation: Any) -> Shape:
     plain = origin or annotation
     if not isinstance(plain, type):
         return Shape(annotation, "scalar")
+    if issubclass(plain, pydantic.RootModel):  # which is stored as what it holds
+        return replace(shape_of(plain.__pydantic_fields__["root"].annotation), annotation=annotation)
     if issubclass(plain, pydantic.BaseModel):
         return Shape(annotation, "model", model=plain)
     if issubclass(plain, str | bytes):
         return Shape(annotation, "scalar")
+    if issubclass(plain, tuple) and hasattr(plain, "_fields"):
+        return _named_tuple(annotation, plain)
     if plain in _ARRAYS or issubclass(plain, list | tuple | set | frozenset | deque):
         return Shape(annotation, "array", element=_element(annotation, plain))
     if plain is Mapping or issubclass(plain, Mapping):
@@ -87,12 +92,20 @@ def _build(annotation: Any) -> Shape:
     return Shape(annotation, "scalar")
 
 
+def _named_tuple(annotation: Any, plain: type) -> Shape:
+    """Return the shape of a named tuple, which is stored as a list: its fields are positions."""
+    hints = get_type_hints(plain)
+    fields: dict[str, tuple[str, Shape]] = {}
+    for index, name in enumerate(plain._fields):  # type: ignore[attr-defined]
+        fields[name] = fields[str(index)] = str(index), shape_of(hints.get(name, Any))
+    return Shape(annotation, "array", element=ANY, fields=fields)
+
+
 def _union(annotation: Any) -> Shape:
     members = [member for member in get_args(annotation) if member is not type(None)]
     optional = len(members) < len(get_args(annotation))
     if len(members) == 1:
-        inner = shape_of(members[0])
-        return Shape(inner.annotation, inner.kind, inner.element, inner.model, inner.members, optional)
+        return replace(shape_of(members[0]), optional=optional)
     return Shape(Union[tuple(members)], "union", members=tuple(map(shape_of, members)), optional=optional)
 
 

@@ -278,8 +278,12 @@ def step(shape: Shape, part: str) -> tuple[str, Shape] | None:
             return field.stored, field.shape
         return (part, ANY) if accepts_extra(shape.model) and _is_name(part) else None
     if shape.kind == "array" and shape.element is not None:
+        if part in shape.fields:
+            return shape.fields[part]
         if part.isdigit() or _is_position(part):
             return part, shape.element
+        if shape.fields:
+            return None
         return step(shape.element, part)
     if shape.kind == "mapping":
         return (part, shape.element or ANY) if _is_name(part) or _is_position(part) else None
@@ -343,8 +347,8 @@ def resolve_from(name: str, shape: Shape, path: tuple[str, ...]) -> Resolved:
 
 def member_names(shape: Shape) -> list[str]:
     """Return the names that may follow a shape in a path, for suggestions."""
-    if shape.kind == "record":
-        return list(shape.fields)
+    if shape.kind == "record" or shape.fields:
+        return [name for name in shape.fields if not name.isdigit()]
     if shape.model is not None:
         return list(fields_of(shape.model))
     if shape.element is not None:

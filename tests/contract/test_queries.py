@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import pydantic
 import pytest
 from pydantic import Field, computed_field, model_validator
+from typing_extensions import TypedDict
 
 from mongodb_orm import (
     BaseModel,
@@ -24,8 +26,11 @@ from mongodb_orm import (
     QueryError,
     SoftDeleteMixin,
     UnknownFieldError,
+    UnknownLookupError,
     UnloadedFieldError,
 )
+
+T = TypeVar("T")
 
 
 class Color(Enum):
@@ -339,6 +344,24 @@ async def test_in_bulk(people: list[Resident]) -> None:
         await Resident.all().in_bulk("abc")
 
 
+async def test_in_bulk_by_a_list_is_refused(people: list[Resident]) -> None:
+    for field in ("tags", "lines.sku"):
+        with pytest.raises(InvalidValueError, match="list"):
+            await Resident.all().in_bulk(["x"], field=field)
+
+
+async def test_a_pattern_that_is_none_is_an_invalid_value(register: Any) -> None:
+    await register(Resident)
+    await Resident.create(name="Ann")
+    for lookup in ({"name__regex": "("}, {"name__contains": "x" * 40_000}):
+        with pytest.raises(InvalidValueError, match="(?i)regular expression"):
+            await Resident.filter(**lookup)
+
+
+async def test_no_limit_may_be_said_as_none(people: list[Resident]) -> None:
+    assert len(await Resident.filter(limit=None, skip=None)) == 3
+
+
 async def test_figures(people: list[Resident]) -> None:
     query = Resident.all()
     assert await query.sum("age") == 48
@@ -571,3 +594,90 @@ async def test_a_scope_that_is_a_function_is_asked_each_time(register_any: Any) 
     assert await Scoped.count() == 1
     tenant = "b"
     assert await Scoped.count() == 2
+
+
+async def test_scopes_are_inherited_one_by_one(register: Any) -> None:
+    class Note(BaseModel):
+        class Meta:
+            scopes = {"open": Q(is_open=True), "long": Q(pages__gte=10)}
+
+        is_open: bool = True
+        pages: int = 0
+
+    class Report(Note):
+        class Meta:
+            scopes = {"long": Q(pages__gte=100), "draft": Q(pages=0)}
+
+    await register(Note, Report)
+    await Report.bulk_create([{"pages": 0}, {"pages": 50}, {"pages": 100, "is_open": False}])
+    found = [await Report.all().scope(name).values_list("pages", flat=True) for name in ("open", "long", "draft")]
+    assert found == [[0, 50], [100], [0]]
+    with pytest.raises(QueryError, match="long, open|open, long"):
+        Note.all().scope("draft")
+
+
+# -- values that are more than scalars ----------------------------------------------------------------------------
+
+
+class Pair(NamedTuple):
+    left: int
+    right: str
+
+
+class Free(pydantic.RootModel[dict[str, int]]):
+    pass
+
+
+class Typed(TypedDict):
+    a: int
+
+
+@dataclass
+class Spot:
+    x: int = 0
+    address: Address | None = None
+
+
+class Boxed(pydantic.BaseModel, Generic[T]):
+    value: T
+
+
+class Holder(BaseModel):
+    pair: Pair = Pair(0, "")
+    free: Free | None = None
+    typed: Typed | None = None
+    spot: Spot | None = None
+    boxed: Boxed[date] | None = None
+
+
+async def test_named_tuples_roots_dataclasses_and_generics(register_any: Any) -> None:
+    await register_any(Holder)
+    home = Address(st="Main 1", city="Oslo")
+    full = await Holder.create(
+        pair=Pair(1, "a"), free=Free({"k": 2}), typed={"a": 3}, spot=Spot(4, home), boxed=Boxed(value=date(2026, 1, 2))
+    )
+    await Holder.create()
+    for query in (
+        Holder.filter(pair__left="1"),
+        Holder.filter(Holder.f.pair.right == "a"),
+        Holder.filter(pair__0=1),
+        Holder.filter(pair=Pair(1, "a")),
+        Holder.filter(free__k__gte="2"),
+        Holder.filter(free=Free({"k": 2})),
+        Holder.filter(free={"k": 2}),
+        Holder.filter(typed={"a": "3"}),
+        Holder.filter(typed__a=3),
+        Holder.filter(spot=Spot(4, home)),
+        Holder.filter(spot__address__st="Main 1"),
+        Holder.filter(boxed__value="2026-01-02"),
+    ):
+        assert await query == [full], query
+    with pytest.raises(UnknownLookupError, match="right"):
+        Holder.filter(pair__rigth="a").filter_document()
+    assert await Holder.filter(id=full.id).values("pair.right", "free.k", "free") == [
+        {"pair.right": "a", "free.k": 2, "free": Free({"k": 2})}
+    ]
+    assert full.free is not None
+    full.free.root = {"j": 5}
+    await full.save()
+    assert await Holder.filter(id=full.id).raw().values_list("free", flat=True) == [Free({"j": 5})]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import pydantic
 import pytest
 from pydantic import EmailStr, Field
+from typing_extensions import TypedDict
 
 from mongodb_orm import (
     BaseModel,
@@ -28,6 +31,7 @@ from mongodb_orm import (
     setup_logging,
 )
 from mongodb_orm.codec import codec_of
+from mongodb_orm.compiler.operators import LOOKUPS
 from mongodb_orm.compiler.pipelines import compile_pipeline
 from mongodb_orm.compiler.updates import compile_operators, compile_values
 from mongodb_orm.queryset.tokens import TokenMaker
@@ -59,6 +63,9 @@ _cursor = DEEP
 for _ in range(110):
     _cursor["k"] = {}
     _cursor = _cursor["k"]
+
+_cyclic: list[Any] = []
+_cyclic.append(_cyclic)
 
 CONDITIONS: list[tuple[Any, type[Exception], str]] = [
     ({"usrname": "x"}, UnknownFieldError, "username"),
@@ -114,6 +121,8 @@ CONDITIONS: list[tuple[Any, type[Exception], str]] = [
     ({"tags__size": True}, InvalidValueError, "whole number"),
     ({"age__mod": (0, 1)}, InvalidValueError, "divisor"),
     ({"age__type": []}, InvalidValueError, "type"),
+    ({"age__type": "integer"}, InvalidValueError, "int"),
+    ({"anything": _cyclic}, InvalidValueError, "levels"),
     ({"username__regex": "a\0"}, InvalidValueError, "NUL"),
     ({"username__regex": "a" * 1001}, InvalidValueError, "1000"),
     ({"username__regex": 5}, InvalidValueError, "text"),
@@ -163,7 +172,7 @@ def test_javascript_may_be_asked_for() -> None:
 QUERIES: list[tuple[Any, type[Exception]]] = [
     (lambda: User.filter(limit=-1), InvalidValueError),
     (lambda: User.filter(limit="5"), InvalidValueError),
-    (lambda: User.filter(limit=None), InvalidValueError),
+    (lambda: User.all().limit(None), InvalidValueError),  # type: ignore[arg-type]
     (lambda: User.filter(limit=True), InvalidValueError),
     (lambda: User.filter(limit=2**63), InvalidValueError),
     (lambda: User.filter(skip=-1), InvalidValueError),
@@ -186,6 +195,8 @@ QUERIES: list[tuple[Any, type[Exception]]] = [
     (lambda: User.filter(sort_by=5), InvalidValueError),
     (lambda: User.filter(sort_by="$where"), UnknownFieldError),
     (lambda: User.all().order_by("-nope"), UnknownFieldError),
+    (lambda: User.all().order_by("--age"), UnknownFieldError),
+    (lambda: User.all().using(database="x" * 64), InvalidValueError),
     (lambda: User.filter(projection={"nope": 1}), UnknownFieldError),
     (lambda: User.filter(projection={"age": 2}), InvalidValueError),
     (lambda: User.filter(projection={"age": 1, "email": 0}), InvalidValueError),
@@ -471,3 +482,87 @@ def test_names_that_are_kept_as_they_come_are_never_operators(name: str) -> None
     ):
         with pytest.raises(QueryError):
             build()
+
+
+class Free(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+
+
+class Rooted(pydantic.RootModel[dict[str, Any]]):
+    pass
+
+
+class Typed(TypedDict, total=False):
+    a: int
+
+
+@dataclass
+class Plain:
+    a: Any = None
+
+
+class Holder(BaseModel):
+    text: str = ""
+    number: int = 0
+    anything: Any = None
+    mapping: dict[str, Any] = {}
+    mappings: list[dict[str, Any]] = []
+    nested: dict[str, dict[str, Any]] = {}
+    items: list[Any] = []
+    free: Free | None = None
+    frees: list[Free] = []
+    rooted: Rooted | None = None
+    typed: Typed | None = None
+    plain: Plain | None = None
+    union: dict[str, Any] | str = ""
+
+
+_HOSTILE: list[Any] = [
+    {"$gt": ""},
+    {"$elemMatch": {"$exists": True}},
+    {"a": {"$gt": ""}},
+    [{"$gt": ""}],
+    ({"$elemMatch": {"$exists": True}},),
+    Free.model_validate({"$gt": ""}),
+    [Free.model_validate({"$gt": ""})],
+    Rooted({"$gt": ""}),
+    [Rooted({"$elemMatch": {}})],
+]
+
+
+@pytest.mark.parametrize(
+    "field", [name for name in Holder.model_fields if name not in ("id", "created_at", "updated_at")]
+)
+def test_no_value_carries_an_operator_through_any_lookup(field: str) -> None:
+    for lookup in (*LOOKUPS, "not", "not__all", "elem_match"):
+        for value in _HOSTILE:
+            for query in (Holder.filter(**{f"{field}__{lookup}": value}), Holder.filter(Q(**{field: {"$ne": 1}}))):
+                with pytest.raises(QueryError):
+                    query.filter_document()
+
+
+def test_what_is_nested_too_deeply_is_a_typed_error() -> None:
+    deep = Q(age=1)
+    for _ in range(5000):
+        deep = ~Q(deep, Q(age=2))
+    raw: dict[str, Any] = {"age": 1}
+    for _ in range(5000):
+        raw = {"$and": [raw]}
+    for query in (User.filter(deep), User.filter(raw), User.filter({"age": _cyclic})):
+        with pytest.raises(QueryError, match="nested"):
+            query.filter_document()
+    with pytest.raises(QueryError, match="nested"):
+        compile_pipeline(spec_of(User), [{"$match": raw}])
+
+
+def test_a_query_shows_what_it_would_send_and_hides_secrets() -> None:
+    class Account(BaseModel):
+        name: str
+        password: pydantic.SecretStr
+
+    query = Account.filter(name="ann", password="hunter2").order_by("-id")
+    assert repr(query) == '<QuerySet db.account.find({name: "ann", password: "**********"}).sort({_id: -1})>'
+    assert f"<QuerySet {query}>" == repr(query)
+    assert "hunter2" in query.mql()
+    assert repr(Account.filter(nme="ann")) == "<QuerySet of Account: UnknownFieldError>"
+    assert repr(Account.filter({"name": 2**70})) == "<QuerySet of Account: UnencodableValueError>"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from functools import reduce
+from operator import and_, or_
+from typing import Any, NamedTuple
 
 import pytest
 from pydantic import BaseModel as Plain
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from mongodb_orm import BaseModel, Q, SoftDeleteMixin
 from mongodb_orm.compiler.keyset import beyond, total_order, watched_paths
@@ -23,6 +25,15 @@ class Address(Plain):
     code: str = Field(default="", alias="zip")
 
 
+class Pair(NamedTuple):
+    left: int
+    right: str
+
+
+class Free(RootModel[dict[str, Any]]):
+    pass
+
+
 class Person(BaseModel):
     name: str
     nick: str = Field(default="", alias="nickName")
@@ -32,6 +43,12 @@ class Person(BaseModel):
     tags: list[str] = Field(default_factory=list)
     extra: dict[str, Any] = Field(default_factory=dict)
     born: datetime | None = None
+    pair: Pair | None = None
+    free: Free | None = None
+
+
+def _aged(age: int) -> Any:
+    return Q(age=age)
 
 
 class Letter(BaseModel):
@@ -71,7 +88,13 @@ def test_collection_names(name: str, collection: str) -> None:
         (Q(places__0__code="1"), {"places.0.zip": "1"}),
         (Q(extra__a__b=1), {"extra.a.b": 1}),
         (Q(extra__size__gt=1), {"extra.size": {"$gt": 1}}),
-        (Q(extra={"$x": 1}), {"extra": {"$eq": {"$x": 1}}}),
+        (Q(extra={"x": 1}), {"extra": {"$eq": {"x": 1}}}),
+        (Q(pair__right="a"), {"pair.1": "a"}),
+        (Q(pair__0="5"), {"pair.0": 5}),
+        (Q(free__size__gt=1), {"free.size": {"$gt": 1}}),
+        (~~Q(age=1), {"age": 1}),
+        (reduce(or_, map(_aged, range(3000))), {"$or": [{"age": n} for n in range(3000)]}),
+        (reduce(and_, map(_aged, range(3000))), {"age": 0, "$and": [{"age": n} for n in range(1, 3000)]}),
         (Q(age__gte=1, age__lt=5), {"age": {"$gte": 1, "$lt": 5}}),
         (Q(Q(age=1), Q(age=2)), {"age": 1, "$and": [{"age": 2}]}),
         (Q(age=1) & {"id": 1}, {"age": 1, "_id": 1}),
@@ -98,6 +121,7 @@ def test_filters(query: Any, filter_: dict[str, Any]) -> None:
         ("-id", (("_id", -1),)),
         ({"home.code": 1, "nick": "desc"}, (("home.zip", 1), ("nickName", -1))),
         ([("home__code", -1), "age"], (("home.zip", -1), ("age", 1))),
+        (["age", "-id", "-age"], (("age", 1), ("_id", -1))),
         (Person.f.home.code, (("home.zip", 1),)),
         ([], ()),
     ],
