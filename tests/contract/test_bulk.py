@@ -28,7 +28,7 @@ async def test_a_lost_connection_says_what_was_stored_and_what_is_unknown(
             await Item.bulk_create([{"name": str(n)} for n in range(5)])
     finally:
         admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
-    assert caught.value.__notes__ == [
+    assert caught.value.__notes__[-1] == (
         "2 of 5 documents were stored before; items 2 to 3 may be stored or not; 1 were not sent."
-    ]
+    )
     assert await Item.all().count() == 2

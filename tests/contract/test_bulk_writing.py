@@ -62,7 +62,7 @@ async def test_a_chunk_that_fails_says_what_was_stored(register_any: Any) -> Non
     await register_any(User)
     with pytest.raises(ValidationError) as caught:
         await User.bulk_insert([*rows(5), {"name": 5}], chunk_size=2)
-    assert caught.value.__notes__ == ["4 documents of the chunks before were stored."]
+    assert caught.value.__notes__[-1] == "4 documents of the chunks before were stored."
     assert await User.count() == 4
     with pytest.raises(BulkError):
         await User.bulk_insert([{"name": "x"}, {"name": "u1"}])
