@@ -3,6 +3,7 @@
 from ..drivers.recording import RecordingDriver
 from .counting import assert_commands
 from .data import build_test_data, create_test_data
+from .rollback import rolled_back
 from .searching import SearchCase, search_cases
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "assert_commands",
     "build_test_data",
     "create_test_data",
+    "rolled_back",
     "search_cases",
 ]

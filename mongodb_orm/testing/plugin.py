@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `mongo`, a clean database on a real server for each test."""
+"""The pytest plugin: a real server for the run, a clean database for each test."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pymongo
@@ -17,13 +18,16 @@ from ..model import BaseModel
 from ..persistence.identifiers import forget_reserved_ids
 from ..registration import register_all_models
 from ..schema import MappedModel, is_abstract, spec_of
+from .rollback import rolled_back
+from .sharing import ServerOffice, ask_for_server
 
 try:
     import pytest_asyncio
 except ImportError:  # the fixture `mongo` is for async tests; without the plugin for them there are none
     pytest_asyncio = None  # type: ignore[assignment]
 
-_SERVER = "mongodb_orm_server"
+_ADDRESS = "mongodb_orm_server"
+_OFFICE = pytest.StashKey[ServerOffice]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,14 +38,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Start one server for all workers of pytest-xdist, where the project says that it tests with one."""
-    if node.config.getini("mongodb_orm_models"):
-        node.workerinput[_SERVER] = _server(node.config)
+    """Tell a worker of pytest-xdist where to ask for the server that all workers share."""
+    office = node.config.stash.get(_OFFICE, None)
+    if office is None:
+        office = node.config.stash[_OFFICE] = ServerOffice(lambda: _uri(node.config))
+    node.workerinput[_ADDRESS] = office.address
 
 
-def _server(config: pytest.Config) -> str:
-    given = getattr(config, "workerinput", {}).get(_SERVER)
-    uri = given or os.environ.get("MONGODB_ORM_TEST_URI") or str(config.getini("mongodb_orm_uri")) or "embedded://"
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the sharing; the server ends with the program."""
+    office = config.stash.get(_OFFICE, None)
+    if office is not None:
+        office.close()
+
+
+def _uri(config: pytest.Config) -> str:
+    uri = os.environ.get("MONGODB_ORM_TEST_URI") or str(config.getini("mongodb_orm_uri")) or "embedded://"
     if uri.startswith("embedded:"):
         return start_embedded("embedded://?name=pytest&set_parameter=enableTestCommands=1").uri
     return uri
@@ -50,7 +62,8 @@ def _server(config: pytest.Config) -> str:
 @pytest.fixture(scope="session")
 def mongo_server(request: pytest.FixtureRequest) -> str:
     """The URI of the server for tests: one for the run, workers of pytest-xdist included."""
-    return _server(request.config)
+    address = getattr(request.config, "workerinput", {}).get(_ADDRESS)
+    return _uri(request.config) if address is None else ask_for_server(address)
 
 
 class _Database:
@@ -105,6 +118,20 @@ def _concrete(base: type[MappedModel]) -> list[type[MappedModel]]:
     return found
 
 
+@asynccontextmanager
+async def _connection(request: pytest.FixtureRequest, database: _Database) -> AsyncIterator[None]:
+    """Connect the models for the block, then close what was opened and put back what was registered before."""
+    bindings = connections.bindings()
+    await _connected(request, database)
+    try:
+        yield
+    finally:
+        for opened in connections.take(asyncio.get_running_loop()):
+            await close_driver(opened)
+        connections.restore(bindings)
+        forget_reserved_ids()
+
+
 if pytest_asyncio is not None:
 
     @pytest_asyncio.fixture
@@ -118,13 +145,23 @@ if pytest_asyncio is not None:
             >>> async def test_sign_up(mongo):
             ...     assert (await User.create(username="ann")).id == 1
         """
-        bindings = connections.bindings()
-        await _connected(request, _mongo_database)
-        try:
+        async with _connection(request, _mongo_database):
             yield _mongo_database.config
-        finally:
-            for opened in connections.take(asyncio.get_running_loop()):
-                await close_driver(opened)
-            connections.restore(bindings)
-            forget_reserved_ids()
-            _mongo_database.clean()
+        _mongo_database.clean()
+
+    @pytest_asyncio.fixture
+    async def mongo_transaction(
+        request: pytest.FixtureRequest, _mongo_database: _Database
+    ) -> AsyncIterator[DatabaseConfig]:
+        """A database on a real server, with the test inside a transaction that is rolled back at its end.
+
+        Nothing is ever stored, so nothing has to be cleaned. As in any transaction, the first error of the server ends
+        it, and operations run one after the other; a test of either needs `mongo`.
+
+        Example:
+            >>> async def test_sign_up(mongo_transaction):
+            ...     await sign_up("ann")
+            ...     assert await User.exists(username="ann")
+        """
+        async with _connection(request, _mongo_database), rolled_back():
+            yield _mongo_database.config

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +13,18 @@ import pydantic
 import pytest
 from pydantic import EmailStr, Field
 
-from mongodb_orm import BaseModel, DuplicateDocumentError, NotSupportedError, ObjectId, SoftDeleteMixin, register_models
+from mongodb_orm import (
+    BaseModel,
+    DuplicateDocumentError,
+    NotSupportedError,
+    ObjectId,
+    SoftDeleteMixin,
+    TransactionError,
+    on_commit,
+    register_models,
+)
 from mongodb_orm.commands import Count, Find, FindOne, InsertOne, RunCommand, Update
-from mongodb_orm.testing import RecordingDriver, assert_commands
+from mongodb_orm.testing import RecordingDriver, assert_commands, rolled_back
 from mongodb_orm.testing.factories import DocumentFactory
 from mongodb_orm.types import Target
 
@@ -61,10 +70,27 @@ async def test_without_the_fixture_nothing_is_connected():
     with pytest.raises(mongodb_orm.ModelNotInitializedError):
         await User.count()
 
-def test_write_the_uri(mongo_server, tmp_path_factory):
+@pytest.mark.parametrize("turn", range(3))
+async def test_a_transaction_leaves_nothing(mongo_transaction, an_event, turn):
+    assert await User.count() == 0
+    await User.create(username="ann")
+    async with mongodb_orm.transaction():
+        await User.create(username="bob")
+    assert await User.count() == 2
+    assert await Event.count() == 1
+    assert mongodb_orm.in_transaction()
+
+@pytest.fixture
+async def an_event(mongo_transaction):
+    return await Event.create(name="begun")
+
+@pytest.mark.parametrize("turn", range(4))
+def test_write_the_uri(mongo_server, turn):
     with open(os.environ["URIS"], "a") as file:
-        file.write(mongo_server + "\\\\n")
+        print(os.environ.get("PYTEST_XDIST_WORKER"), mongo_server, file=file)
 """
+
+COUNT = 17
 
 
 class Address(pydantic.BaseModel):
@@ -91,14 +117,14 @@ class MemberFactory(DocumentFactory[Member]):
 class NoteFactory(DocumentFactory[Note]): ...
 
 
-def run_pytest(folder: Path, *options: str, settings: str = "") -> str:
+def run_pytest(folder: Path, *options: str, settings: str = "", loop: str = "function", code: int = 0) -> str:
     package = folder / "shop"
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "models.py").write_text(MODELS)
-    (folder / "test_shop.py").write_text(textwrap.dedent(TESTS).replace("\\\\n", "\\n"))
+    (folder / "test_shop.py").write_text(TESTS)
     (folder / "pytest.ini").write_text(
-        f"[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n{settings}\n"
+        f"[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = {loop}\n{settings}\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "pytest_asyncio.plugin", "-p", "xdist.plugin", *options],
@@ -114,23 +140,67 @@ def run_pytest(folder: Path, *options: str, settings: str = "") -> str:
         text=True,
         timeout=120,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
 
+def uris(folder: Path) -> tuple[set[str], set[str]]:
+    """Return the workers that ran, and the servers that they used."""
+    lines = [line.split() for line in (folder / "uris").read_text().splitlines()]
+    return {worker for worker, _ in lines}, {uri for _, uri in lines}
+
+
 def test_the_plugin(tmp_path: Path) -> None:
-    assert "11 passed" in run_pytest(tmp_path)
+    assert f"{COUNT} passed" in run_pytest(tmp_path)
 
 
 def test_the_plugin_starts_one_server_for_all_workers(tmp_path: Path) -> None:
-    printed = run_pytest(tmp_path, "-n", "2", settings="mongodb_orm_models = shop.models")
-    assert "11 passed" in printed
+    printed = run_pytest(tmp_path, "-n", "2", "--dist", "each")
+    assert f"{2 * COUNT} passed" in printed
+    workers, servers = uris(tmp_path)
+    assert workers == {"gw0", "gw1"}
+    assert len(servers) == 1
 
 
-def test_the_plugin_on_a_loop_for_the_whole_session(tmp_path: Path, server_uri: str) -> None:
+def test_workers_are_told_why_there_is_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_ORM_MONGOD", str(tmp_path / "nothing"))
+    printed = run_pytest(tmp_path, "-n", "1", "-k", "write_the_uri", code=1)
+    assert "EmbeddedServerError" in printed
+    assert str(tmp_path / "nothing") in printed
+
+
+@pytest.mark.parametrize("loop, chosen, count", [("session", "", COUNT), ("function", "not leaves_nothing", COUNT - 3)])
+def test_the_plugin_on_a_loop_for_the_whole_session(
+    tmp_path: Path, server_uri: str, loop: str, chosen: str, count: int
+) -> None:
     settings = f"asyncio_default_test_loop_scope = session\nmongodb_orm_uri = {server_uri}\nmongodb_orm_models = shop"
-    assert "11 passed" in run_pytest(tmp_path, settings=settings)
-    assert (tmp_path / "uris").read_text().strip() == server_uri
+    assert f"{count} passed" in run_pytest(tmp_path, "-k", chosen, settings=settings, loop=loop)
+    assert uris(tmp_path) == ({"None"}, {server_uri})
+
+
+async def test_what_is_rolled_back(register: Any, raw: Any) -> None:
+    await register(Note)
+    told: list[str] = []
+    async with rolled_back() as session:
+        note = await Note.create(text="x")
+        assert session is not None
+        assert await Note.count() == 1
+        await on_commit(lambda: told.append("committed"))
+    assert await Note.count() == 0
+    assert raw["note"].count_documents({}) == 0
+    assert (note.id, told) == (None, [])
+    with pytest.raises(ZeroDivisionError):
+        async with rolled_back(Note):
+            await Note.create(text="x")
+            raise ZeroDivisionError
+    assert await Note.count() == 0
+
+
+async def test_a_transaction_that_is_still_used_belongs_to_its_task(register: Any) -> None:
+    await register(Note)
+    async with rolled_back():
+        with pytest.raises(TransactionError, match="another task"):
+            await asyncio.create_task(Note.count())
 
 
 async def test_commands_are_counted(register: Any) -> None:
