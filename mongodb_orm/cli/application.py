@@ -32,7 +32,13 @@ def options(
     driver: Annotated[str | None, typer.Option("--driver", metavar="NAME", help="motor or pymongo.")] = None,
     module: Annotated[
         list[str] | None,
-        typer.Option("--models", "-m", help="A module or package with models. May be repeated.", metavar="MODULE"),
+        typer.Option(
+            "--models",
+            "-m",
+            help="A module or package with models. May be repeated.",
+            metavar="MODULE",
+            envvar="MONGODB_ORM_MODELS",
+        ),
     ] = None,
 ) -> None:
     """Keep the options for the command."""

@@ -36,8 +36,10 @@ class Misfit(NamedTuple):
 
 def check(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(help="Default: all.", metavar="[MODEL]...")] = None,
-    limit: Annotated[int, typer.Option("--limit", help="Stop after so many misfits per model.", min=1)] = 100,
+    names: Annotated[list[str] | None, typer.Argument(help="Default: all.", metavar="MODEL")] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", help="Stop after so many misfits per model.", metavar="N", min=1)
+    ] = 100,
     unknown: Annotated[bool, typer.Option("--unknown", help="Report fields that the model does not know.")] = False,
 ) -> None:
     """Report the documents that no longer fit their model."""

@@ -14,7 +14,7 @@ from .session import FOUND, Session, output, run
 
 def health(
     context: typer.Context,
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds to wait.")] = 5.0,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds to wait.", metavar="SECONDS")] = 5.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Ask whether the database answers; exit code 1 when it does not."""

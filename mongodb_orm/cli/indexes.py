@@ -11,7 +11,7 @@ from .session import FOUND, Session, output, run
 
 app = typer.Typer(no_args_is_help=True, help="Compare the declared indexes with the server's, and build them.")
 
-Names = Annotated[list[str] | None, typer.Argument(help="Names of models. Default: all.", metavar="[MODEL]...")]
+Names = Annotated[list[str] | None, typer.Argument(help="Names of models. Default: all.", metavar="MODEL")]
 
 
 @app.command()

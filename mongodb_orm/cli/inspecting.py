@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import keyword
 import re
 from collections import Counter
@@ -12,6 +13,8 @@ from typing import Any
 from uuid import UUID
 
 import bson
+
+from ..schema.naming import collection_name
 
 _NAMES: dict[type, tuple[str, str]] = {
     bool: ("bool", ""),
@@ -27,6 +30,7 @@ _NAMES: dict[type, tuple[str, str]] = {
 }
 _RANGED = (int, float, datetime)
 _MANAGED = ("created_at", "updated_at")
+_DELETION = ("is_deleted", "deleted_at")
 _MAX_DISTINCT = 8
 _STANDARD = frozenset({"datetime", "decimal", "typing", "uuid"})
 
@@ -121,31 +125,41 @@ class _Writer:
         self._taken: set[str] = {name, "BaseModel"}
 
     def source(self, root: Seen) -> str:
-        lines = ["    class Meta:", f"        collection_name = {self._collection!r}", ""]
+        bases = ["BaseModel"]
+        given = {name for name in _MANAGED if name in root.members and set(root.members[name].types) == {datetime}}
+        if _deletes_softly(root):
+            bases.append("SoftDeleteMixin")
+            self._imports.add("from mongodb_orm import SoftDeleteMixin")
+            given |= {*_DELETION}
         body = [
             line
             for name, seen in root.members.items()
-            if name not in _MANAGED or set(seen.types) != {datetime}
+            if name not in given
             for line in self._field("id" if name == "_id" else name, seen, root.nested)
         ]
         has_id = {bson.Int64, int} >= set(root.members["_id"].types) if "_id" in root.members else True
         if has_id:
             body = [line for line in body if not line.startswith("    id: int")]
-        own = "\n".join([f"class {self._name}(BaseModel):", *lines, *(body or ["    pass"])])
-        title = f'"""Proposed from {root.nested:,} documents of {self._collection!r}; read it before you use it."""'
+        lines = []
+        if collection_name(self._name) != self._collection:
+            lines = ["    class Meta:", f"        collection_name = {_quoted(self._collection)}", ""]
+        own = "\n".join([f"class {self._name}({', '.join(bases)}):", *lines, *(body or ["    pass"])])
+        title = (
+            f'"""Proposed from {root.nested:,} documents of {_quoted(self._collection)}; read it before you use it."""'
+        )
         return "\n\n\n".join(["\n".join([title, "", *_sorted(self._imports)]), *self._classes, own]) + "\n"
 
     def _field(self, name: str, seen: Seen, documents: int) -> list[str]:
         annotation = self._annotation(name, seen)
         is_missing = seen.count < documents and name != "id"
-        if (is_missing or seen.nulls) and not annotation.endswith("None"):
+        if (is_missing or seen.nulls) and annotation != "Any":
             annotation += " | None"
         python_name = _field_name(name)
         default = " = None" if is_missing or seen.nulls else ""
         if python_name != name:
             self._imports.add("from pydantic import Field")
-            default = f" = Field({'default=None, ' if default else ''}alias={name!r})"
-        remarks = [remark for remark in (_share(seen, documents), _range(seen)) if remark]
+            default = f" = Field({'default=None, ' if default else ''}alias={_quoted(name)})"
+        remarks = [remark for remark in (_share(seen, documents), _range(seen), _nullness(seen)) if remark]
         comment = f"  # {'; '.join(remarks)}" if remarks else ""
         return [f"    {python_name}: {annotation}{default}{comment}"]
 
@@ -166,14 +180,17 @@ class _Writer:
                 self._imports.add("from typing import Any")
         if "int" in parts and "float" in parts:
             parts.remove("int")
-        return " | ".join(dict.fromkeys(parts)) or "None"
+        if not parts and seen.count:
+            self._imports.add("from typing import Any")
+            return "Any"
+        return " | ".join(dict.fromkeys(parts))
 
     def _element(self, name: str, seen: Seen) -> str:
         if seen.element is None or not seen.element.count:
             self._imports.add("from typing import Any")
             return "Any"
         text = self._annotation(_singular(name), seen.element)
-        return f"{text} | None" if seen.element.nulls and text != "None" else text
+        return f"{text} | None" if seen.element.nulls and text != "Any" else text
 
     def _nested(self, name: str, seen: Seen) -> str:
         if not seen.members or any(not _is_plain(member) for member in seen.members):
@@ -189,6 +206,21 @@ class _Writer:
         return class_name
 
 
+def _deletes_softly(root: Seen) -> bool:
+    """Return whether documents have the marks that SoftDeleteMixin sets."""
+    flag, moment = (root.members.get(name, Seen()) for name in _DELETION)
+    return set(flag.types) == {bool} and moment.count > 0 and set(moment.types) <= {datetime}
+
+
+def _quoted(text: str) -> str:
+    """Return a literal as the formatters of Python code write it."""
+    return json.dumps(text, ensure_ascii=False) if text.isprintable() else repr(text)
+
+
+def _nullness(seen: Seen) -> str:
+    return "always null" if seen.nulls == seen.count else ""
+
+
 def _share(seen: Seen, documents: int) -> str:
     return f"in {seen.count / documents:.0%}" if seen.count < documents else ""
 
@@ -198,7 +230,7 @@ def _range(seen: Seen) -> str:
         return ""
     if str in seen.types:
         if seen.texts and len(seen.texts) < sum(seen.texts.values()) and len(seen.types) == 1:
-            return "one of " + ", ".join(repr(text)[:40] for text in sorted(seen.texts))
+            return "one of " + ", ".join(_quoted(text)[:40] for text in sorted(seen.texts))
         return f"{seen.low} to {seen.high} characters" if len(seen.types) == 1 else ""
     low, high = (str(value.date()) if isinstance(value, datetime) else value for value in (seen.low, seen.high))
     return f"{low} to {high}"

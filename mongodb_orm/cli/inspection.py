@@ -17,15 +17,15 @@ from .session import FOUND, Session, errors, run
 
 def inspect(
     context: typer.Context,
-    collection: Annotated[str, typer.Argument(help="The collection's name.")],
-    sample: Annotated[int, typer.Option("--sample", help="How many documents to look at.", min=1)] = 1000,
-    name: Annotated[str | None, typer.Option("--name", help="The class's name.")] = None,
+    collection: Annotated[str, typer.Argument(help="The collection's name.", metavar="COLLECTION")],
+    sample: Annotated[int, typer.Option("--sample", help="How many documents to look at.", metavar="N", min=1)] = 1000,
+    name: Annotated[str | None, typer.Option("--name", help="The class's name.", metavar="NAME")] = None,
 ) -> None:
     """Propose a model class for a collection, as Python source."""
     session: Session = context.obj
     documents = run(_sampled(session, collection, sample))
     if not documents:
-        errors.print(f"{collection} is empty, or there is no such collection.", markup=False)
+        errors.print(f"{collection!r} is empty, or there is no such collection.", markup=False)
         raise typer.Exit(FOUND)
     typer.echo(propose_model(collection, documents, name=name), nl=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import rlcompleter
 import types
 from code import InteractiveConsole
 from typing import Any
@@ -13,10 +14,25 @@ import typer
 
 from .. import expressions
 from ..connections import close_all_connections, health_check
-from ..exceptions import NotSupportedError
+from ..connections.attempts import transaction
+from ..exceptions import MongoDBORMError, NotSupportedError
 from ..extras import load_extra
 from ..schema import MappedModel, spec_of
 from .session import Session, run
+
+try:
+    import readline
+except ImportError:  # Windows, and Pythons that were built without it: no history, no completion
+    readline = None  # type: ignore[assignment]
+
+_SHORTHANDS: dict[str, Any] = {
+    "F": expressions.F,
+    "Q": expressions.Q,
+    "field": expressions.field,
+    "health_check": health_check,
+    "transaction": transaction,
+    "updates": expressions.updates,
+}
 
 
 def shell(context: typer.Context) -> None:
@@ -28,15 +44,24 @@ def shell(context: typer.Context) -> None:
 
     models = run(registered())
     names = {spec_of(model).name: model for model in models}
-    namespace: dict[str, Any] = {**names, "Q": expressions.Q, "health_check": health_check}
-    banner = f"mongodb-orm: {', '.join(names) or 'no models'}. Top-level await works."
-    try:
-        start = load_extra("IPython", "start_ipython", feature="The better shell", package="ipython")
-    except NotSupportedError:
+    namespace: dict[str, Any] = {**_SHORTHANDS, **names}
+    banner = (
+        f"Models: {', '.join(names) or 'none; name them with --models'}. Also: {', '.join(_SHORTHANDS)}.\n"
+        "Top-level await works."
+    )
+    start = _ipython()
+    if start is None:
         AsyncConsole(namespace).interact(banner, exitmsg="")
     else:
         typer.echo(banner)
         start(argv=["--no-banner"], user_ns=namespace)
+
+
+def _ipython() -> Any:
+    try:
+        return load_extra("IPython", "start_ipython", feature="The better shell", package="ipython")
+    except NotSupportedError:
+        return None
 
 
 class AsyncConsole(InteractiveConsole):
@@ -47,6 +72,9 @@ class AsyncConsole(InteractiveConsole):
         self._namespace = namespace
         self._runner = asyncio.Runner()
         self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        if readline is not None:
+            readline.set_completer(rlcompleter.Completer(namespace).complete)
+            readline.parse_and_bind("tab: complete")
 
     def interact(self, banner: str | None = None, exitmsg: str | None = None) -> None:
         """Read and run lines until the end of the input, then close every connection."""
@@ -64,5 +92,7 @@ class AsyncConsole(InteractiveConsole):
                 self._runner.run(result)
         except SystemExit:
             raise
+        except MongoDBORMError as error:
+            self.write(f"{type(error).__name__}: {error}\n")
         except BaseException:  # noqa: BLE001 - a shell shows whatever was raised, and goes on
             self.showtraceback()

@@ -41,10 +41,11 @@ class EmbeddedServer:
         is_kept: Whether the data outlives the program.
     """
 
-    def __init__(self, path: Path, *, is_kept: bool, parameters: list[str]) -> None:
+    def __init__(self, path: Path, *, is_kept: bool, parameters: list[str], port: int | None = None) -> None:
         self.path = path
         self.is_kept = is_kept
-        self.port = 0
+        self.port = port or 0
+        self._wanted_port = port
         self._parameters = parameters
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()
@@ -72,7 +73,7 @@ class EmbeddedServer:
         """
         binary = find_mongod()
         for attempt in range(_ATTEMPTS):
-            self.port = _free_port()
+            self.port = _free_port(self._wanted_port)
             self._launch(binary)
             try:
                 self._become_primary()
@@ -208,7 +209,8 @@ def start_embedded(uri: str = "embedded://") -> EmbeddedServer:
 
     Args:
         uri: `embedded://` for throw-away data, `embedded:///path` to keep it. `?name=x` makes further throw-away
-            servers, `?set_parameter=enableTestCommands=1` sets a parameter of the server.
+            servers, `?port=27017` wants that port instead of any free one, `?set_parameter=enableTestCommands=1` sets a
+            parameter of the server.
 
     Raises:
         EmbeddedServerError: When there is no `mongod`, or it does not come up.
@@ -218,7 +220,7 @@ def start_embedded(uri: str = "embedded://") -> EmbeddedServer:
         >>> start_embedded("embedded://").uri
         'mongodb://127.0.0.1:40123/?replicaSet=rs0&directConnection=true'
     """
-    path, parameters = _parse(uri)
+    path, parameters, port = _parse(uri)
     key = str(path) if path else uri
     with _lock:
         own = _locks.setdefault(key, threading.Lock())
@@ -232,7 +234,7 @@ def start_embedded(uri: str = "embedded://") -> EmbeddedServer:
         else:
             folder = path
             folder.mkdir(parents=True, exist_ok=True)
-        server = EmbeddedServer(folder, is_kept=path is not None, parameters=parameters)
+        server = EmbeddedServer(folder, is_kept=path is not None, parameters=parameters, port=port)
         server.start()
         _running[key] = server
         return server
@@ -249,7 +251,7 @@ def stop_embedded(uri: str | None = None) -> None:
         if uri is None:
             servers = [_running.pop(key) for key in list(_running)]
         else:
-            path, _ = _parse(uri)
+            path, *_ = _parse(uri)
             found = _running.pop(str(path) if path else uri, None)
             servers = [found] if found else []
     for server in servers:
@@ -285,22 +287,31 @@ def find_mongod() -> Path:
     )
 
 
-def _parse(uri: str) -> tuple[Path | None, list[str]]:
+def _parse(uri: str) -> tuple[Path | None, list[str], int | None]:
     parts = urlsplit(uri)
     if parts.scheme != "embedded" or parts.netloc:
         raise ConfigurationError(
             f"{uri!r} names no embedded server.", hint="Write embedded:// or embedded:///absolute/path."
         )
-    parameters = parse_qs(parts.query).get("set_parameter", [])
+    options = parse_qs(parts.query)
+    port = options.get("port", [""])[-1]
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ConfigurationError(f"{port!r} is no port.", hint="Write a number from 1 to 65535.")
     path = unquote(parts.path)
-    return (Path(path).resolve() if path.strip("/") else None), parameters
+    kept = Path(path).resolve() if path.strip("/") else None
+    return kept, options.get("set_parameter", []), int(port) if port else None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _free_port(wanted: int | None) -> int:
+    """Return a free port, the wanted one if there is one; it must be free, or another program's mongod would answer."""
+    try:
+        with socket.create_server(("127.0.0.1", wanted or 0)) as probe:
+            port: int = probe.getsockname()[1]
+            return port
+    except OSError as error:
+        raise EmbeddedServerError(
+            f"Port {wanted} is taken by another program, or may not be used.", hint="Take another port, or none."
+        ) from error
 
 
 def _remove_stale() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import uuid
@@ -16,7 +18,9 @@ from typing import Any
 import pymongo
 import pytest
 from bson import Decimal128, ObjectId
+from typer.testing import CliRunner
 
+from mongodb_orm.cli.application import app
 from mongodb_orm.cli.inspecting import propose_model
 
 MODELS = """
@@ -35,59 +39,38 @@ class Order(BaseModel, SoftDeleteMixin):
     amount: float = 0
 """
 
-HELP = """\
-Usage: mongodb-orm [OPTIONS] COMMAND [ARGS]...
-
-  Look at and take care of a MongoDB database and its models.
-
-Options:
-  -u, --uri URI        The server. Default: MONGO_URI.
-  -d, --database NAME  Default: MONGO_DATABASE.
-  --driver NAME        motor or pymongo.
-  -m, --models MODULE  A module or package with models. May be repeated.
-  --help               Show this message and exit.
-
-Commands:
-  models   List the models: collection, id, fields, indexes.
-  health   Ask whether the database answers; exit code 1 when it does not.
-  inspect  Propose a model class for a collection, as Python source.
-  check    Report the documents that no longer fit their model.
-  shell    Open a shell with the models and top-level await.
-  server   Run the embedded mongod until Ctrl-C, and print its URI.
-  indexes  Compare the declared indexes with the server's, and build them.
-
-  Exit codes: 0 all is well, 1 something was found, 2 wrong use, 3 the work
-  could not be done.
-"""
+HELP = Path(__file__).parent / "help"
+COMMANDS = ["", "models", "indexes", "indexes plan", "indexes apply", "health", "inspect", "check", "shell", "server"]
 
 
 class CommandLine:
+    """The command line, called in this process, or as a program, which is what users do and takes a second longer."""
+
     def __init__(self, folder: Path, uri: str, database: str) -> None:
         self.folder = folder
-        self.environment = {
-            **os.environ,
-            "MONGO_URI": uri,
-            "MONGO_DATABASE": database,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-            "COLUMNS": "80",
-            "NO_COLOR": "1",
-        }
+        self.environment = {"MONGO_URI": uri, "MONGO_DATABASE": database, "COLUMNS": "80", "NO_COLOR": "1"}
 
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "mongodb_orm.cli", *arguments]
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, arguments, prog_name="mongodb-orm", env=self.environment)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+        assert done.exit_code == code, done.output
+        return done.output
 
-    def __call__(self, *arguments: str, stdin: str | None = None, code: int = 0) -> str:
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        environment = {**os.environ, **self.environment, "PYTHONPATH": str(Path(__file__).parents[2])}
+        command = [sys.executable, "-m", "mongodb_orm.cli", *arguments]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, **options}
+        return subprocess.Popen(command, cwd=self.folder, env=environment, **pipes)
+
+    def program(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
+        process = self.start(*arguments, stderr=subprocess.STDOUT)
+        try:
+            output, _ = process.communicate(stdin, timeout=60)
+        finally:
+            process.kill()
+            process.wait()
+        assert process.returncode == code, output
+        return output
 
 
 @pytest.fixture
@@ -98,22 +81,42 @@ def database(admin: pymongo.MongoClient[dict[str, Any]]) -> Iterator[Any]:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, server_uri: str, database: Any) -> CommandLine:
+def cli(tmp_path: Path, server_uri: str, database: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
     (tmp_path / "shop_models.py").write_text(MODELS)
-    return CommandLine(tmp_path, server_uri, database.name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    importlib.invalidate_caches()
+    yield CommandLine(tmp_path, server_uri, database.name)
+    for module in ("shop_models", "proposed"):
+        sys.modules.pop(module, None)
 
 
-def test_help_is_what_it_was(cli: CommandLine) -> None:
-    assert cli("--help").replace("python -m mongodb_orm.cli", "mongodb-orm") == HELP
+def page_of(command: str) -> Path:
+    return HELP / f"{command.replace(' ', '-') or 'mongodb-orm'}.txt"
 
 
-@pytest.mark.parametrize(
-    "command", ["models", "indexes", "indexes plan", "indexes apply", "health", "inspect", "check", "shell", "server"]
-)
-def test_every_command_explains_itself(cli: CommandLine, command: str) -> None:
-    shown = cli(*command.split(), "--help")
-    assert shown.startswith("Usage: ")
-    assert "--help" in shown
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_what_it_was(command: str) -> None:
+    """Each page of help is a file; run this with GOLDEN=write to write them anew, and read what changed."""
+    done = CliRunner().invoke(app, [*command.split(), "--help"], prog_name="mongodb-orm", env={"COLUMNS": "80"})
+    shown = re.sub(r" <list\[str\]>|[{}]| <str>", "", done.stdout)  # versions of typer name types differently
+    if os.environ.get("GOLDEN") == "write":
+        page_of(command).write_text(shown)
+    assert shown == page_of(command).read_text()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_documented(command: str) -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
+    options = re.findall(r"^  (?:-\w, )?(--[\w-]+)", page_of(command).read_text(), re.MULTILINE)
+    assert [option for option in options if f"`{option}`" not in documented] == ["--help"]
+
+
+def test_it_is_a_program(cli: CommandLine) -> None:
+    assert cli.program(code=2).startswith("Usage: ")
+    assert "no model 'Shp'" in cli.program("-m", "shop_models", "check", "Shp", code=2)
+    assert "Traceback" not in cli.program("-u", "gopher://x", "health", code=3)
+    assert cli.program("health").startswith("healthy: MongoDB 6")
 
 
 def test_models(cli: CommandLine) -> None:
@@ -190,17 +193,38 @@ def test_a_proposal_word_by_word() -> None:
             "users",
             [{"_id": 1, "kind": "a", "n": 1}, {"_id": 2, "kind": "a", "n": 2.5}, {"_id": 3, "kind": "b", "n": 2}],
         )
-        == '''"""Proposed from 3 documents of 'users'; read it before you use it."""
+        == '''"""Proposed from 3 documents of "users"; read it before you use it."""
 
 from mongodb_orm import BaseModel
 
 
 class Users(BaseModel):
-    class Meta:
-        collection_name = 'users'
-
-    kind: str  # one of 'a', 'b'
+    kind: str  # one of "a", "b"
     n: float  # 1 to 2.5
+'''
+    )
+
+
+def test_a_proposal_knows_soft_deletion_nulls_and_names() -> None:
+    stored = [{"_id": 1, "is_deleted": False, "deleted_at": None, "note": None, "many": [None], "a b": 'x"y'}]
+    assert (
+        propose_model("old-things", stored, name="Thing")
+        == '''"""Proposed from 1 documents of "old-things"; read it before you use it."""
+
+from typing import Any
+
+from pydantic import Field
+
+from mongodb_orm import BaseModel, SoftDeleteMixin
+
+
+class Thing(BaseModel, SoftDeleteMixin):
+    class Meta:
+        collection_name = "old-things"
+
+    note: Any = None  # always null
+    many: list[Any]
+    a_b: str = Field(alias="a b")  # 3 to 3 characters
 '''
     )
 
@@ -222,17 +246,24 @@ def test_any_document_gives_source_that_compiles(document: dict[str, Any]) -> No
 
 
 def test_the_shell_awaits(cli: CommandLine) -> None:
-    lines = 'shop = await Shop.create(name="x")\nprint("made", shop.id)\n1/0\nawait Shop.count()\n'
-    shown = cli("-m", "shop_models", "shell", stdin=lines)
+    typed = [
+        'shop = await Shop.create(name="x")',
+        'print("made", shop.id)',
+        "1/0",
+        'await Shop.filter(nmae="x")',
+        "await Shop.count()",
+    ]
+    lines = "\n".join([*typed, ""])
+    shown = cli.program("-m", "shop_models", "shell", stdin=lines)
     assert "made 1" in shown
     assert "ZeroDivisionError" in shown
+    assert "UnknownFieldError: Shop has no field 'nmae'. Did you mean 'name'?\n" in shown
+    assert shown.count("Traceback") == 1
     assert shown.rstrip().splitlines()[-1].endswith("1") or ">>> 1" in shown
 
 
 def test_the_server_runs_until_it_is_told_to_end(cli: CommandLine) -> None:
-    process = subprocess.Popen(
-        cli.command("server"), cwd=cli.folder, env=cli.environment, stdout=subprocess.PIPE, text=True
-    )
+    process = cli.start("server")
     assert process.stdout is not None
     try:
         uri = process.stdout.readline().strip()
@@ -248,5 +279,20 @@ def test_the_server_runs_until_it_is_told_to_end(cli: CommandLine) -> None:
             gone.admin.command("ping")
     finally:
         process.kill()
-        process.stdout.close()
-        process.wait()
+        process.communicate()
+
+
+def test_a_server_on_a_port_of_ones_own(cli: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+        assert f"Port {port} is taken" in cli("server", "--port", port, code=3)
+    process = cli.start("server", "--port", port, "--path", "data of mine")
+    assert process.stdout is not None
+    try:
+        assert f"127.0.0.1:{port}/" in process.stdout.readline()
+        assert (cli.folder / "data of mine" / "mongod.log").exists()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.communicate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -140,7 +141,22 @@ def test_a_binary_that_fails_shows_why(monkeypatch: pytest.MonkeyPatch, tmp_path
         start_embedded("embedded://?name=failing")
 
 
-@pytest.mark.parametrize("uri", ["embedded://host/path", "mongodb://localhost", "embedded"])
+def test_a_port_of_ones_own(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(EmbeddedServerError, match=f"Port {port} is taken"):
+            start_embedded(f"embedded://{tmp_path}/data?port={port}")
+    server = start_embedded(f"embedded://{tmp_path}/data?port={port}")
+    assert server.port == port
+    stop_embedded(f"embedded://{tmp_path}/data")
+    assert start_embedded(f"embedded://{tmp_path}/data").port != port
+    stop_embedded(f"embedded://{tmp_path}/data")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["embedded://host/path", "mongodb://localhost", "embedded", "embedded://?port=0", "embedded://?port=x"],
+)
 def test_other_uris_are_refused(uri: str) -> None:
     with pytest.raises(ConfigurationError):
         start_embedded(uri)
