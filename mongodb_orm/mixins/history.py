@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..actors import current_actor
 from ..compiler.casting import Place, cast
@@ -27,10 +27,12 @@ class HistoryMixin(MappedModel):
         [(2, 'ann'), (1, None)]
     """
 
-    class Meta:
-        """The mixin alone is no collection."""
+    if not TYPE_CHECKING:  # to a checker, the `Meta` of a user's model or of another mixin would contradict this one
 
-        abstract = True
+        class Meta:
+            """The mixin alone is no collection."""
+
+            abstract = True
 
     __mongo_history__: ClassVar[bool] = True
 
@@ -106,10 +108,12 @@ class ActorMixin(MappedModel):
         'ann'
     """
 
-    class Meta:
-        """The mixin alone is no collection."""
+    if not TYPE_CHECKING:  # to a checker, the `Meta` of a user's model or of another mixin would contradict this one
 
-        abstract = True
+        class Meta:
+            """The mixin alone is no collection."""
+
+            abstract = True
 
     created_by: str | None = None
     updated_by: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..persistence import deleting
 from ..queryset import QuerySet
@@ -24,10 +24,12 @@ class SoftDeleteMixin(MappedModel):
         [<User(id=1)>]
     """
 
-    class Meta:
-        """The mixin alone is no collection."""
+    if not TYPE_CHECKING:  # to a checker, the `Meta` of a user's model or of another mixin would contradict this one
 
-        abstract = True
+        class Meta:
+            """The mixin alone is no collection."""
+
+            abstract = True
 
     __mongo_deletion__: ClassVar[SoftDeletion | None] = SoftDeletion()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ..schema import MappedModel, Versioning
 
@@ -19,10 +19,12 @@ class VersionedMixin(MappedModel):
         ...     balance: int = 0
     """
 
-    class Meta:
-        """The mixin alone is no collection."""
+    if not TYPE_CHECKING:  # to a checker, the `Meta` of a user's model or of another mixin would contradict this one
 
-        abstract = True
+        class Meta:
+            """The mixin alone is no collection."""
+
+            abstract = True
 
     __mongo_versioning__: ClassVar[Versioning | None] = Versioning()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import Any, Generic, cast, overload
 
 import pydantic
-from typing_extensions import Unpack
+from typing_extensions import TypeVar, Unpack
 
 from ..aggregation import AggregateOptions, Aggregation, Pipeline
 from ..commands import Count, EstimatedCount
@@ -24,7 +24,7 @@ from .results import Objects, PartialObjects, RawRows, Results, Values, projecte
 from .writing import Writing
 
 M = TypeVar("M", bound=MappedModel)
-R = TypeVar("R")
+R = TypeVar("R", default=M)  # `QuerySet[User]` is a query whose results are users
 S = TypeVar("S", bound=pydantic.BaseModel)
 T = TypeVar("T")
 

@@ -9,9 +9,11 @@ from typing import Any, assert_type
 import pydantic
 
 from mongodb_orm import (
+    ActorMixin,
     Aggregation,
     BaseModel,
     F,
+    HistoryMixin,
     KeysetPage,
     Nearby,
     Page,
@@ -21,6 +23,7 @@ from mongodb_orm import (
     QuerySet,
     Scored,
     SoftDeleteMixin,
+    VersionedMixin,
     count,
     expr,
     field,
@@ -42,12 +45,21 @@ class User(BaseModel, SoftDeleteMixin):
     home: Point | None = None
 
 
+class Contract(BaseModel, SoftDeleteMixin, VersionedMixin, HistoryMixin, ActorMixin):
+    class Meta:
+        collection_name = "contracts"
+
+    text: str
+
+
 class Summary(pydantic.BaseModel):
     username: str
 
 
 async def reading() -> None:
     assert_type(User.filter(), QuerySet[User, User])
+    query: QuerySet[User] = User.filter()
+    assert_type(await query, list[User])
     assert_type(await User.filter(age__gte=18), list[User])
     assert_type(await User.filter(User.f.username == "ann"), list[User])
     assert_type(await User.filter({"age": 1}).order_by("-age")[:5], list[User])
