@@ -189,7 +189,7 @@ def duplicate(details: Mapping[str, Any], target: Target | None) -> DuplicateDoc
     found = tuple(values.get(field) for field in fields)
     model = target.model if target else None
     return DuplicateDocumentError(
-        f"A {model or 'document'} with the same {', '.join(fields) or 'key'} exists already.",
+        f"Another {model or 'document'} has the same {', '.join(fields) or 'key'}.",
         hint="Choose another value, or update the existing document.",
         code=11000,
         model=model,
