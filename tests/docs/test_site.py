@@ -17,7 +17,7 @@ from blocks import PAGES, ROOT, blocks_of
 import mongodb_orm
 from mongodb_orm import exceptions
 
-PACKAGES = ("mongodb_orm", "mongodb_orm.testing", "mongodb_orm.integrations.fastapi")
+PACKAGES = ("mongodb_orm", "mongodb_orm.repository", "mongodb_orm.testing", "mongodb_orm.integrations.fastapi")
 UNDESCRIBED = {"__version__", "ValidationError"}
 """A text, and Pydantic's own."""
 
