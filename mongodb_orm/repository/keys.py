@@ -75,7 +75,7 @@ def text_of(value: Any, model: str) -> str:
     if isinstance(value, str):
         text = quote(value, safe=_SAFE)
     elif value is None or isinstance(value, bool):
-        text = str(value).lower()
+        text = {None: "null", True: "true", False: "false"}[value]
     elif isinstance(value, int | float | Decimal):
         text = _number(value)
     elif isinstance(value, datetime):
