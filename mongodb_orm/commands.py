@@ -180,6 +180,21 @@ class FindAndDelete(Command["bytes | None"]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watch(Command[Document]):
+    """Follow the changes of a collection; answered as a stream of events, the longest pause of which is `max_time_ms`.
+
+    Attributes:
+        pipeline: Stages that choose and shape events.
+        full_document: `"updateLookup"` for the whole document after an update.
+        start_at: The server's time from which on changes count; now unless given.
+    """
+
+    pipeline: Sequence[Mapping[str, Any]] = ()
+    full_document: str | None = None
+    start_at: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateIndex(Command[str]):
     """Create an index; answered with its name."""
 

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
 
 from . import monitoring, sightings
-from .commands import Aggregate, Command, Find
+from .commands import Aggregate, Command, Find, Watch
 from .connections import Connection, connections
 from .connections.units import unit_for
 from .exceptions import BulkError, DuplicateDocumentError, MongoDBORMError
 from .schema import MappedModel, ModelSpec, spec_of
-from .types import Sort, Target
+from .types import Document, Sort, Target
 
 R = TypeVar("R")
 
@@ -106,6 +106,24 @@ async def stream(
     finally:
         await chunks.aclose()  # type: ignore[attr-defined]
         _tell(target, command, start, failure)
+
+
+async def watch(model: type[MappedModel], command: Watch) -> AsyncIterator[Document]:
+    """Yield the changes of a model's collection as they happen, without end.
+
+    Raises:
+        NotSupportedError: When the backend has no change streams.
+        MongoDBORMError: When the stream is lost and cannot be resumed.
+    """
+    spec = spec_of(model)
+    connection = await connection_for(model)
+    target = Target(connection.database, spec.collection, spec.name)
+    changes = connection.driver.watch(target, command)
+    try:
+        async for change in changes:
+            yield change
+    finally:
+        await changes.aclose()  # type: ignore[attr-defined]
 
 
 def _note_read(spec: ModelSpec, command: Find | Aggregate, start: float) -> None:

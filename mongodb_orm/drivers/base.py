@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from ..commands import Aggregate, Command, Find
-from ..types import Target
+from ..commands import Aggregate, Command, Find, Watch
+from ..types import Document, Target
 
 R = TypeVar("R")
 
@@ -52,6 +52,10 @@ class Driver(Protocol):
 
     def stream(self, target: Target, command: Find | Aggregate, session: Any = None) -> AsyncIterator[bytes]:
         """Yield the results as concatenated BSON, a chunk for each batch."""
+        ...
+
+    def watch(self, target: Target, command: Watch) -> AsyncIterator[Document]:
+        """Yield the changes of a collection, without end."""
         ...
 
     async def execute(self, target: Target, command: Command[R], session: Any = None) -> R:

@@ -246,12 +246,12 @@ def _safe(error: BaseException) -> str:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(target: Target | None = None) -> Iterator[None]:
     """Translate what a driver raises in the block."""
     try:
         yield
     except DRIVER_ERRORS as error:
-        raise translate(error) from error
+        raise translate(error, target) from error
 
 
 _Build = Callable[[BaseException, "Target | None"], MongoDBORMError]

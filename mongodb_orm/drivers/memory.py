@@ -33,6 +33,7 @@ from ..commands import (
     RunCommand,
     Update,
     UpdateOne,
+    Watch,
 )
 from ..exceptions import BulkError, BulkFailure, DocumentTooLargeError, NotSupportedError, OperationError
 from ..types import Document, Target, UpdateResult
@@ -119,6 +120,11 @@ class MemoryDriver(PyMongoDriver):
             raise OperationError(f"The memory backend cannot run this: {error}.") from error
         if rows:
             yield b"".join(bson.encode(row, codec_options=CODEC_OPTIONS) for row in rows)
+
+    async def watch(self, target: Target, command: Watch) -> AsyncIterator[Document]:
+        """Refuse."""
+        raise _lacks("change streams")
+        yield  # what makes it a generator, as everywhere else
 
     async def execute(self, target: Target, command: Command[R], session: Any = None) -> R:
         """Run a command that has one answer."""

@@ -48,5 +48,8 @@ class MotorDriver(PyMongoDriver):
             list(command.pipeline), **self._aggregate_arguments(command, session)
         )
 
+    async def _open_stream(self, collection: Any, pipeline: list[Any], options: dict[str, Any]) -> Any:
+        return collection.watch(pipeline, **options)
+
     async def _index_cursor(self, target: Target) -> Any:
         return self._collection(target).list_indexes()

@@ -41,6 +41,7 @@ from .arguments import RAW_OPTIONS, READ_PREFERENCES, bulk_operations, deadline,
 from .base import ALL_FEATURES, ServerInfo
 from .errors import DRIVER_ERRORS, translate
 from .sessions import Sessions
+from .watching import Watching
 
 R = TypeVar("R")
 
@@ -48,7 +49,7 @@ R = TypeVar("R")
 _MISSING_NAMESPACE = 26
 
 
-class PyMongoDriver(Sessions):
+class PyMongoDriver(Sessions, Watching):
     """Runs commands on an `AsyncMongoClient`; Motor's driver overrides only what Motor shapes differently."""
 
     name = "pymongo"

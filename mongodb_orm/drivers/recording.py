@@ -25,9 +25,10 @@ from ..commands import (
     InsertOne,
     ListIndexes,
     Update,
+    Watch,
 )
 from ..exceptions import NotSupportedError
-from ..types import Target, UpdateResult
+from ..types import Document, Target, UpdateResult
 from .base import ServerInfo, TransactionOptions
 
 R = TypeVar("R")
@@ -37,6 +38,7 @@ _COUNTERS = "counters"
 _DEFAULTS: Mapping[type[Command[Any]], Any] = {
     Find: [],
     Aggregate: [],
+    Watch: [],
     FindOne: None,
     FindAndDelete: None,
     FindAndUpdate: None,
@@ -97,6 +99,11 @@ class RecordingDriver:
         documents: Sequence[Mapping[str, Any]] = self._next(target, command)
         if documents:
             yield b"".join(encode(document, model=target.model) for document in documents)
+
+    async def watch(self, target: Target, command: Watch) -> AsyncIterator[Document]:
+        """Yield the events that are the answer, and end."""
+        for change in self._next(target, command):
+            yield change
 
     async def execute(self, target: Target, command: Command[R], session: Any = None) -> R:
         """Return the answer."""

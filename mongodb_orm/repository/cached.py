@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 from zlib import crc32
@@ -22,6 +23,7 @@ from .base import Repository
 from .caches import Cache
 from .invalidation import subscribe
 from .keys import Keys, shape_of_model, stored_form
+from .watching import following
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
@@ -170,6 +172,21 @@ class CachedRepository(Repository[M]):
             except (CorruptDocumentError, TypeError, ValueError):  # not what was put there
                 pass
         return await self.aside.load(key, load, revive, lambda data: _entry(data, shape, ttl), ttl)
+
+    def watch_changes(self) -> AbstractAsyncContextManager[None]:
+        """Follow the collection's changes while a block runs, and drop what they make stale.
+
+        For writes that this process does not hear of: of other processes where each has a `MemoryCache`, and of other
+        programs. A change shows here a moment after it happened. It needs a replica set.
+
+        Raises:
+            NotSupportedError: When the backend has no change streams.
+
+        Example:
+            >>> async with users.watch_changes():
+            ...     await serve()
+        """
+        return following(self)
 
     @property
     def has_own_keys(self) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import logging
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
-from ..codec import codec_of, decode
+from ..codec import codec_of, decode, encode
 from ..exceptions import CorruptDocumentError
 from ..model import BaseModel
 from ..persistence.notices import Written, observe
@@ -71,6 +71,21 @@ async def drop_stale(repository: Subscriber, written: Written) -> None:
     await repository.aside.drop(found, [keys.lists] if is_known else [keys.lists, keys.records])
     for raw in dict.fromkeys(raws) if repository.has_own_keys else ():
         await _invalidate(repository, raw)
+
+
+async def drop_changed(repository: Subscriber, change: Mapping[str, Any]) -> None:
+    """Drop what a change makes stale that a change stream told of; what the document was before is not known."""
+    keys, spec = repository.keys, spec_of(repository.model)
+    if "documentKey" not in change:  # the collection was dropped or renamed
+        await repository.aside.drop((), [keys.lists, keys.records])
+        return
+    found = {keys.record(spec.id_field, change["documentKey"]["_id"])}
+    document = change.get("fullDocument")
+    if document is not None:
+        found |= keys.of_record(document)
+    await repository.aside.drop(found, [keys.lists])
+    if document is not None and repository.has_own_keys:
+        await _invalidate(repository, encode(document, model=spec.name))
 
 
 async def _invalidate(repository: Subscriber, raw: bytes) -> None:
