@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -34,6 +35,7 @@ class Watching:
             while True:
                 with translated(target):
                     change = await stream.try_next()
+                _obey_cancellation()
                 if change is not None:
                     yield change
         finally:
@@ -41,3 +43,10 @@ class Watching:
 
     async def _open_stream(self, collection: Any, pipeline: list[Any], options: dict[str, Any]) -> Any:
         return await collection.watch(pipeline, **options)
+
+
+def _obey_cancellation() -> None:
+    """Raise when the task was cancelled while `asyncio.wait_for`, below PyMongo, lost that (Python 3.11, bpo-37658)."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
