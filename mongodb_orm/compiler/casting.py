@@ -55,7 +55,8 @@ def cast(shape: Shape, value: Any, place: Place) -> Any:
     """
     if value is None:
         return None
-    if type(value) not in _PLAIN:
+    # In a field of dicts a mapping is data: equality wraps it in $eq, and below other operators MongoDB takes it as such.
+    if type(value) not in _PLAIN and not (shape.kind == "mapping" and isinstance(value, Mapping)):
         refuse_operators(value, place)
     if shape.kind == "any":
         return value

@@ -531,7 +531,7 @@ _HOSTILE: list[Any] = [
 
 
 @pytest.mark.parametrize(
-    "field", [name for name in Holder.model_fields if name not in ("id", "created_at", "updated_at")]
+    "field", [name for name in Holder.model_fields if name not in ("id", "created_at", "updated_at", "mapping")]
 )
 def test_no_value_carries_an_operator_through_any_lookup(field: str) -> None:
     for lookup in (*LOOKUPS, "not", "not__all", "elem_match"):
@@ -539,6 +539,14 @@ def test_no_value_carries_an_operator_through_any_lookup(field: str) -> None:
             for query in (Holder.filter(**{f"{field}__{lookup}": value}), Holder.filter(Q(**{field: {"$ne": 1}}))):
                 with pytest.raises(QueryError):
                     query.filter_document()
+
+
+def test_in_a_field_of_dicts_a_mapping_is_data_and_never_an_operator() -> None:
+    hostile = {"$gt": "", "a": {"$ne": 1}}
+    assert Holder.filter(mapping=hostile).filter_document() == {"mapping": {"$eq": hostile}}
+    assert Holder.filter(mapping__ne=hostile).filter_document() == {"mapping": {"$ne": hostile}}
+    assert Holder.filter(mapping__in=[hostile]).filter_document() == {"mapping": {"$in": [hostile]}}
+    assert Holder.exclude(mapping=hostile).filter_document() == {"$nor": [{"mapping": {"$eq": hostile}}]}
 
 
 def test_what_is_nested_too_deeply_is_a_typed_error() -> None:
