@@ -252,7 +252,7 @@ def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
         for key, value in part.items():
             if key not in result:
                 result[key] = value
-            elif _are_disjoint_operators(result[key], value):
+            elif not key.startswith("$") and _are_disjoint_operators(result[key], value):
                 result[key] = {**result[key], **value}
             elif key == "$and":
                 result[key] = [*result[key], *value]

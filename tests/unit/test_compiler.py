@@ -108,6 +108,7 @@ def test_collection_names(name: str, collection: str) -> None:
         (Q({"$or": [{"id": 1}, {"home.code": {"$ne": "x"}}]}), {"$or": [{"_id": 1}, {"home.zip": {"$ne": "x"}}]}),
         (Q({"places": {"$elemMatch": {"code": "1"}}}), {"places": {"$elemMatch": {"zip": "1"}}}),
         (Q({"$expr": {"$gt": ["$id", "$home.code"]}}), {"$expr": {"$gt": ["$_id", "$home.zip"]}}),
+        (Q({"$expr": {"$gt": ["$id", 1]}}, {"$expr": {"$lt": ["$id", 9]}}), {"$expr": {"$gt": ["$_id", 1]}, "$and": [{"$expr": {"$lt": ["$_id", 9]}}]}),
         (Q({"unknown": 1}), {"unknown": 1}),
     ],
 )  # fmt: skip
