@@ -18,6 +18,7 @@ from .units import TRANSIENT, transaction_unit
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
 
 _SECONDS = 120.0
 _FIRST_PAUSE = 0.005
@@ -155,7 +156,7 @@ async def run_transaction(
 
 
 @overload
-def transactional(function: Callable[P, Awaitable[T]], /) -> Callable[P, Awaitable[T]]: ...
+def transactional(function: Function, /) -> Function: ...
 
 
 @overload
@@ -167,7 +168,7 @@ def transactional(
     read_concern: ReadConcern = "snapshot",
     write_concern: str | int = "majority",
     max_commit_time: float | None = None,
-) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]: ...
+) -> Callable[[Function], Function]: ...
 
 
 def transactional(function: Any = None, /, **options: Any) -> Any:

@@ -18,6 +18,7 @@ from .changing import adopt, changes_of, loaded_snapshot, missing
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
 
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.5
@@ -105,11 +106,11 @@ def _overlap(left: str, right: str) -> bool:
 
 
 @overload
-def retry_on_conflict(function: Callable[P, Awaitable[T]], /) -> Callable[P, Awaitable[T]]: ...
+def retry_on_conflict(function: Function, /) -> Function: ...
 
 
 @overload
-def retry_on_conflict(*, attempts: int = 5) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]: ...
+def retry_on_conflict(*, attempts: int = 5) -> Callable[[Function], Function]: ...
 
 
 def retry_on_conflict(function: Any = None, /, *, attempts: int = 5) -> Any:
