@@ -34,7 +34,8 @@ class Repository(Generic[M]):
 
     Attributes:
         model: The model class, taken from `Repository[User]`.
-        sortable: Public sort keys and the fields that they stand for; None allows every field.
+        sortable: Public sort keys and the fields that they stand for, as dotted names or `Model.f.name`; None allows
+            every field.
 
     Example:
         >>> class UserRepository(Repository[User]):
@@ -45,7 +46,7 @@ class Repository(Generic[M]):
     """
 
     model: type[M]
-    sortable: ClassVar[Mapping[str, str] | None] = None
+    sortable: ClassVar[Mapping[str, str | Any] | None] = None
 
     def __init__(self, model: type[M] | None = None) -> None:
         """Make a repository.

@@ -11,14 +11,28 @@ import pydantic
 from pydantic import ConfigDict
 from pydantic.fields import FieldInfo
 
-from ..compiler.filters import compile_filter_on
+from ..compiler.filters import compile_filter, compile_filter_on, merge
 from ..compiler.keywords import is_lookup, split_keyword
 from ..compiler.names import Scope
-from ..exceptions import InvalidValueError, UnknownFieldError, UnknownLookupError
-from ..expressions import EVERYTHING, And, Combinable, Compare, Condition, Keywords, Or, Raw
+from ..exceptions import InvalidValueError, QueryError, UnknownFieldError, UnknownLookupError
+from ..expressions import (
+    EVERYTHING,
+    And,
+    Calculated,
+    Combinable,
+    Compare,
+    Condition,
+    Expression,
+    FieldPath,
+    Keywords,
+    Or,
+    Raw,
+    path_text,
+)
 from ..schema import ANY, MappedModel, spec_of
 
 _LISTS = (list, tuple, set, frozenset)
+_COMPARISONS = ("eq", "ne", "gt", "gte", "lt", "lte")
 
 _searched: ContextVar[type[MappedModel] | None] = ContextVar("mongodb_orm_searched", default=None)
 """The model that is being searched, while criteria make their own filter."""
@@ -29,15 +43,19 @@ class Lookup:
     """Says which field of the model a criterion is about, and how it is compared.
 
     Attributes:
-        field: The model's field, dotted for nested ones.
+        field: The model's field, dotted for nested ones, or `Model.f.name`; or a calculation, which is compared by
+            `eq`, `ne`, `gt`, `gte`, `lt` or `lte`.
         op: The name of a lookup, as in `Model.filter`; besides `not_null`, whose value True means neither null nor
             missing.
 
     Example:
         >>> types: Annotated[list[InfractionType] | None, Lookup("type", "in")] = None
+        >>> expires_before: Annotated[
+        ...     datetime | None, Lookup(Infraction.f.created_at + field(Infraction.f.duration), "lt")
+        ... ] = None
     """
 
-    field: str
+    field: str | Any
     op: str = "eq"
 
 
@@ -91,7 +109,11 @@ class Criteria(_Joinable, pydantic.BaseModel):
             >>> def to_filter(self) -> dict[str, Any]:
             ...     return {**super().to_filter(), "$or": [{"name": self.text}, {"email": self.text}]}
         """
-        return compile_filter_on(Scope(ANY, name=type(self).__name__), And(tuple(self._conditions(None))))
+        conditions = self._conditions(None)
+        plain = And(tuple(one for one in conditions if not isinstance(one, Calculated)))
+        made = compile_filter_on(Scope(ANY, name=type(self).__name__), plain)
+        calculated = And(tuple(one for one in conditions if isinstance(one, Calculated)))
+        return merge([made, self._calculation(calculated)]) if calculated.parts else made
 
     def _conditions(self, model: type[MappedModel] | None) -> list[Condition]:
         conditions: list[Condition] = []
@@ -104,12 +126,28 @@ class Criteria(_Joinable, pydantic.BaseModel):
             if not value and isinstance(value, _LISTS) and operator == "in":
                 continue
             if mark is not None:
-                conditions.append(Compare(_path(mark.field, model), operator, value))
+                conditions.append(self._compared(name, mark, value, model))
             elif operator == "in" and not name.endswith("__in"):
                 conditions.append(Keywords(((f"{name}__in", value),)))
             else:
                 conditions.append(Keywords(((name, value),)))
         return conditions
+
+    def _calculation(self, calculated: Condition) -> dict[str, Any]:
+        model = _searched.get()
+        if model is None:  # whose fields say whether a number is a duration
+            raise QueryError(
+                f"A calculation in {type(self).__name__} has a meaning only for a model.",
+                hint="Pass the criteria to a repository.",
+            )
+        return compile_filter(spec_of(model), calculated).filter
+
+    def _compared(self, name: str, mark: Lookup, value: Any, model: type[MappedModel] | None) -> Condition:
+        if not isinstance(mark.field, Expression) or isinstance(mark.field, FieldPath):
+            return Compare(_path(path_text(mark.field), model), mark.op, value)
+        if mark.op not in _COMPARISONS:
+            raise UnknownLookupError(type(self).__name__, name, mark.op, _COMPARISONS)
+        return Calculated(mark.op, mark.field, value)
 
 
 @dataclass(frozen=True, slots=True)

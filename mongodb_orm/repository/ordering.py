@@ -7,10 +7,11 @@ from typing import Any
 
 from ..compiler.ordering import sort_pairs
 from ..exceptions import InvalidValueError
+from ..expressions import path_text
 from ..schema import MappedModel, spec_of
 
 
-def order_of(model: type[MappedModel], sortable: Mapping[str, str] | None, sort: Any) -> list[tuple[str, int]]:
+def order_of(model: type[MappedModel], sortable: Mapping[str, Any] | None, sort: Any) -> list[tuple[str, int]]:
     """Return a sort order as pairs of field and direction; the id comes last, so that no two documents tie.
 
     Args:
@@ -33,7 +34,7 @@ def order_of(model: type[MappedModel], sortable: Mapping[str, str] | None, sort:
                 field=key,
                 allowed=tuple(sortable),
             )
-        return sortable[key]
+        return path_text(sortable[key])
 
     pairs = [(field, direction) for field, direction in sort_pairs(model.__name__, translate, sort)]
     id_field = spec_of(model).id_field

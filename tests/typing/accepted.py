@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, assert_type
+from typing import Any, Generic, Protocol, TypeVar, assert_type
 
 import pydantic
 
@@ -29,8 +29,11 @@ from mongodb_orm import (
     field,
     max_,
     sum_,
+    transactional,
     updates,
 )
+from mongodb_orm.dao import get_dao
+from mongodb_orm.repository import CachedRepository, Criteria, MemoryCache, NullCache, Repository, RepositoryProtocol
 
 
 class Address(pydantic.BaseModel):
@@ -131,6 +134,70 @@ async def writing() -> None:
     assert_type(await User.bulk_create([{"username": "a"}]), list[User])
     assert_type(await User.get_or_create({}, username="a"), tuple[User, bool])
     assert_type(await User.delete_many(age=1), int)
+
+
+class UserCriteria(Criteria):
+    age__gte: int | None = None
+
+
+class Users(Repository[User]):
+    sortable = {"name": "username", "age": User.f.age}
+
+    @transactional
+    async def rename(self, id: int, username: str) -> User | None:
+        return await self.update(id, username=username)
+
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class Audited(CachedRepository[T], Generic[T]):
+    async def newest(self) -> T | None:
+        return await self.find_one(sort=["-id"])
+
+
+class AuditedUsers(Audited[User]):
+    pass
+
+
+class Renaming(Protocol):
+    async def rename(self, id: int, username: str) -> User | None: ...
+
+
+async def repositories() -> None:
+    users = Users()
+    criteria = UserCriteria(age__gte=18) & Q(username="ann") | UserCriteria()
+    assert_type(users.model, type[User])
+    assert_type(await users.create(username="ann"), User)
+    assert_type(await users.get_by_id(1), User | None)
+    assert_type(await users.get_all(age__gte=18), list[User])
+    assert_type(await users.update(1, age=2), User | None)
+    assert_type(await users.find(), list[User])
+    assert_type(await users.find(criteria, ["-name"], 0, 10), list[User])
+    assert_type(await users.find(criteria, projection=Summary), list[Summary])
+    assert_type(await users.find_one(criteria), User | None)
+    assert_type(await users.find_one(criteria, projection=Summary), Summary | None)
+    assert_type(await users.page(criteria, size=5), Page[User])
+    assert_type(await users.page(criteria, projection=Summary), Page[Summary])
+    async for user in users.stream(criteria):
+        assert_type(user, User)
+    async for summary in users.stream(criteria, projection=Summary):
+        assert_type(summary, Summary)
+    assert_type(await users.rename(1, "bob"), User | None)
+    renaming: Renaming = users
+    protocol: RepositoryProtocol[User] = users
+    assert_type(await renaming.rename(1, "bob"), User | None)
+    assert_type(await protocol.get_by_id(1), User | None)
+    audited = AuditedUsers(cache=MemoryCache())
+    assert_type(await audited.newest(), User | None)
+    assert_type(await audited.get_by_id_cached(1), User | None)
+    assert_type(await audited.get_by_cached(username="ann"), User | None)
+    assert_type(await audited.get_all_cached(age=1), list[User])
+    assert_type(await audited.count_cached(age=1), int)
+    assert_type(await audited.find(projection=Summary), list[Summary])
+    assert_type(await get_dao(User).get_by_id(1), User | None)
+    assert_type(await get_dao(User, cache=NullCache()).get_by_id_cached(1), User | None)
+    assert_type(await Audited(User, cache=NullCache()).newest(), User | None)
 
 
 def expressions() -> None:
