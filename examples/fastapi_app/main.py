@@ -51,7 +51,7 @@ app.include_router(crud_router(Post, prefix="/posts", sortable=("title", "create
 
 
 @app.get("/users/{id}/posts", tags=["Post"])
-async def posts_of(id: int, params: Annotated[PageParams, Query()]) -> Page[Post]:  # noqa: A002
+async def posts_of(id: int, params: Annotated[PageParams, Query()]) -> Page[Post]:
     """A page of what a user wrote, the newest first."""
     return await params.page_of(Post.filter(author_id=id).order_by("-created_at"))
 

@@ -100,3 +100,29 @@ def test_the_report(server_uri: str, database: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "2,000 sales; the best month: Bergen, month 8, 5,869" in done.stdout
     assert chart.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["moderation"])
+def test_the_tests_of_an_example(name: str, server_uri: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"examples/{name}"],
+        cwd=ROOT,
+        env={**os.environ, "MONGODB_ORM_TEST_URI": server_uri},
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_moderator_s_day(server_uri: str, database: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.moderation"],
+        cwd=ROOT,
+        env=environment(server_uri, database),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("spammer has an active mute already.\nmute by mod: Advertising again, until ")
