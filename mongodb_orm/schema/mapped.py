@@ -41,7 +41,11 @@ class MappedModel(pydantic.BaseModel):
     __slots__ = ("_mongo_database", "_mongo_snapshot")
 
     model_config = ConfigDict(
-        extra="forbid", validate_by_name=True, validate_by_alias=True, arbitrary_types_allowed=True
+        extra="forbid",
+        validate_by_name=True,
+        validate_by_alias=True,
+        arbitrary_types_allowed=True,
+        json_schema_serialization_defaults_required=True,  # in OpenAPI a document that is shown has an id
     )
 
     f: ClassVar[FieldAccess] = FieldAccess()

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import httpx
 import pydantic
 import pytest
-from fastapi import FastAPI, Query
+from fastapi import Depends, FastAPI, Query
 from pydantic import EmailStr, Field
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
 
 import mongodb_orm
-from mongodb_orm import BaseModel, DatabaseConfig, Indexed, KeysetPage, ObjectId, Page, SoftDeleteMixin
+from mongodb_orm import (
+    BaseModel,
+    DatabaseConfig,
+    Indexed,
+    KeysetPage,
+    ObjectId,
+    Page,
+    SoftDeleteMixin,
+    start_embedded,
+    stop_embedded,
+)
 from mongodb_orm.integrations.asgi import HealthEndpoint
 from mongodb_orm.integrations.fastapi import (
     HealthRouter,
@@ -25,10 +44,13 @@ from mongodb_orm.integrations.fastapi import (
     PageParams,
     add_exception_handlers,
     create_model_of,
+    criteria_params,
     crud_router,
     lifespan,
+    response_model_of,
     update_model_of,
 )
+from mongodb_orm.repository import Criteria, Lookup, Repository
 
 
 class Role(Enum):
@@ -54,6 +76,21 @@ class Note(BaseModel, SoftDeleteMixin):
     text: str
 
 
+class NoteCriteria(Criteria):
+    text__startswith: str | None = None
+    texts: Annotated[list[str] | None, Lookup("text", "in"), Field(max_length=3)] = None
+
+
+class MemberCriteria(Criteria):
+    role: Role | None = None
+    city: Annotated[str | None, Lookup("address.city")] = Field(default=None, alias="lives-in", description="Where.")
+    at_least: Annotated[Decimal, Lookup("balance", "gte")] = Decimal(0)
+
+
+class MemberRepository(Repository[Member]):
+    sortable = {"name": "username"}
+
+
 class Tag(BaseModel):
     id: UUID
     name: str
@@ -68,7 +105,7 @@ class Country(BaseModel):
 
 
 @asynccontextmanager
-async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def client_of(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
@@ -82,7 +119,7 @@ async def client(config: DatabaseConfig) -> AsyncIterator[httpx.AsyncClient]:
     add_exception_handlers(app)
     app.include_router(HealthRouter(config))
     app.include_router(crud_router(Member, prefix="/members", sortable=("username", "balance")))
-    app.include_router(crud_router(Note, prefix="/notes"))
+    app.include_router(crud_router(Note, prefix="/notes", criteria=NoteCriteria))
     app.include_router(crud_router(Tag, prefix="/tags"))
     app.include_router(crud_router(Country, prefix="/countries"))
 
@@ -93,6 +130,17 @@ async def client(config: DatabaseConfig) -> AsyncIterator[httpx.AsyncClient]:
     @app.get("/page")
     async def page(params: Annotated[PageParams, Query()]) -> Page[Member]:
         return await params.page_of(Member.filter(role=Role.GUEST))
+
+    @app.get("/searched")
+    async def searched(
+        criteria: Annotated[MemberCriteria, Depends(criteria_params(MemberCriteria))],
+        params: Annotated[PageParams, Query()],
+    ) -> Page[Member]:
+        return await MemberRepository().page(criteria, params.sort, params.page, params.size)
+
+    @app.get("/busy")
+    async def busy() -> None:
+        raise mongodb_orm.TransientTransactionError("A write conflict.")
 
     @app.get("/stale")
     async def stale() -> None:
@@ -212,7 +260,77 @@ async def test_pages(client: httpx.AsyncClient) -> None:
     assert (await client.get("/after", params={"token": "forged"})).status_code == 422
 
 
+async def test_criteria_are_query_parameters(client: httpx.AsyncClient) -> None:
+    await Member.bulk_create(
+        [
+            {
+                "username": f"user{n}",
+                "role": Role.ADMIN if n % 2 else Role.GUEST,
+                "balance": n,
+                "address": {"city": city},
+            }
+            for n, city in enumerate(["Oslo", "Rome", "Oslo", "Oslo"])
+        ]
+    )
+    for params, found in (
+        ({}, [0, 1, 2, 3]),
+        ({"role": "admin"}, [1, 3]),
+        ({"lives-in": "Oslo", "at_least": "1", "sort": "-name"}, [3, 2]),
+        ({"lives-in": "Oslo", "size": 1, "page": 2}, [2]),
+    ):
+        page = (await client.get("/searched", params=params)).json()
+        assert [int(item["username"][-1]) for item in page["items"]] == found, params
+    refused = await client.get("/searched", params={"role": "king"})
+    assert refused.status_code == 422
+    assert refused.json()["detail"][0]["loc"] == ["query", "role"]
+    assert (await client.get("/searched", params={"sort": "balance"})).status_code == 422
+    parameters = (await client.get("/openapi.json")).json()["paths"]["/searched"]["get"]["parameters"]
+    assert {each["name"] for each in parameters} == {"role", "lives-in", "at_least", "page", "size", "sort"}
+    assert next(each for each in parameters if each["name"] == "lives-in")["description"] == "Where."
+
+
+async def test_a_list_searched_by_criteria_that_hides_marks_of_deletion(client: httpx.AsyncClient) -> None:
+    for text in ("one", "two", "three"):
+        await client.post("/notes", json={"text": text})
+    for params, found in (
+        ({"text__startswith": "t"}, {"two", "three"}),
+        ({"texts": ["one", "two"]}, {"one", "two"}),
+        ({"texts": ["one"], "text__startswith": "t"}, set()),
+    ):
+        page = (await client.get("/notes", params=params)).json()
+        assert {item["text"] for item in page["items"]} == found, params
+    assert (await client.get("/notes", params={"texts": ["a", "b", "c", "d"]})).status_code == 422
+    item = (await client.get("/notes")).json()["items"][0]
+    assert item.keys() == {"id", "text", "created_at", "updated_at"}
+
+
+class WithValidator(Criteria):
+    low: int | None = None
+    high: int | None = None
+
+    @pydantic.model_validator(mode="after")
+    def ordered(self) -> WithValidator:
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+
+async def test_criteria_that_do_not_fit_each_other_are_the_clients_fault() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def found(criteria: Annotated[Any, Depends(criteria_params(WithValidator))]) -> dict[str, int]:
+        return criteria.model_dump()
+
+    async with client_of(app) as client:
+        assert (await client.get("/", params={"low": 1, "high": 2})).json() == {"low": 1, "high": 2}
+        answer = await client.get("/", params={"low": 3, "high": 2})
+        assert answer.status_code == 422
+        assert "low is above high" in answer.text
+
+
 async def test_other_errors(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/busy")).status_code == 503
     assert (await client.get("/stale")).status_code == 409
     assert (await client.get("/large")).status_code == 413
 
@@ -245,6 +363,63 @@ async def test_a_database_that_is_down() -> None:
         assert answer.status_code == 503
         assert "retry-after" in answer.headers
         assert "localhost" not in answer.text
+
+
+async def test_a_database_that_dies_and_comes_back(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        uri = f"embedded://{tmp_path}/data?port={probe.getsockname()[1]}"
+    server = start_embedded(uri)
+    config = DatabaseConfig(mongo_uri=server.uri, database_name="x", server_selection_timeout_ms=300)
+    app = FastAPI(lifespan=lifespan([Tag], config))
+    add_exception_handlers(app)
+    app.include_router(HealthRouter(config, timeout=2))
+    app.include_router(crud_router(Tag, prefix="/tags"))
+    try:
+        async with client_of(app) as client:
+            made = (await client.post("/tags", json={"name": "kept"})).json()
+            assert (await client.get("/health")).status_code == 200
+            os.kill(server.pid, signal.SIGKILL)
+            for path in ("/health", "/ready"):
+                answer = await client.get(path)
+                assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+                assert answer.json()["reason"]
+                assert str(server.port) not in answer.text
+            assert (await client.get("/tags")).status_code == 503
+            assert (await client.post("/tags", json={"name": "lost"})).headers["retry-after"] == "1"
+            await asyncio.to_thread(start_embedded, uri)
+            for _ in range(100):
+                if (await client.get("/health")).status_code == 200:
+                    break
+                await asyncio.sleep(0.1)
+            assert (await client.get("/ready")).status_code == 200
+            assert (await client.get(f"/tags/{made['id']}")).json() == made
+    finally:
+        stop_embedded(uri)
+
+
+async def test_starlette_alone(config: DatabaseConfig) -> None:
+    async def read(request: Request) -> JSONResponse:
+        found = await Member.filter(username=request.path_params["name"]).one()
+        return JSONResponse(found.model_dump(mode="json"))
+
+    async def sign_up(request: Request) -> JSONResponse:
+        return JSONResponse((await Member.create(**await request.json())).model_dump(mode="json"), 201)
+
+    routes = [
+        Route("/members/{name}", read),
+        Route("/members", sign_up, methods=["POST"]),
+        Mount("/health", HealthEndpoint(config)),
+    ]
+    app = Starlette(routes=routes, lifespan=lifespan([Member], config))
+    add_exception_handlers(app)
+    async with client_of(app) as client:
+        assert (await client.post("/members", json={"username": "ann"})).json()["id"] == 1
+        assert (await client.get("/members/ann")).json()["username"] == "ann"
+        assert (await client.get("/members/bob")).status_code == 404
+        assert (await client.post("/members", json={"username": "ann"})).json()["fields"] == ["username"]
+        refused = await client.post("/members", json={"username": "x"})
+        assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (422, ["username"])
+        assert (await client.get("/health", follow_redirects=True)).json()["status"] == "ok"
 
 
 async def test_the_lifespan_waits_and_gives_up(server_uri: str) -> None:
@@ -285,6 +460,9 @@ async def test_open_api_knows_ids_and_no_underscore(client: httpx.AsyncClient) -
     assert "_id" not in str(schemas)
     assert "id" in schemas["Member"]["properties"]
     assert schemas["Member"]["properties"]["id"]["type"] == "integer"
+    assert {"id", "created_at", "username", "role"} <= set(schemas["Member"]["required"])
+    assert "/members" in schema["paths"]
+    assert "/members/" not in schema["paths"]
     assert set(schemas["MemberCreate"]["properties"]) == {"username", "email", "role", "balance", "born", "address"}
     assert schemas["MemberCreate"]["required"] == ["username"]
     assert "required" not in schemas["MemberUpdate"]
@@ -298,6 +476,38 @@ def test_derived_models() -> None:
     assert create_model_of(Member, exclude=["balance"]).model_fields.keys() == {
         "username", "email", "role", "born", "address",
     }  # fmt: skip
+
+
+class Profile(BaseModel):
+    name: str
+    password_hash: str = Field(default="", exclude=True)
+    secret: str = ""
+    weight: float = Field(default=0, alias="weightInKg")
+
+    @pydantic.computed_field(alias="upperName")
+    @property
+    def upper_name(self) -> str:
+        return self.name.upper()
+
+    @pydantic.field_serializer("weight", "secret")
+    def rounded(self, value: Any) -> Any:
+        return round(value) if isinstance(value, float) else value
+
+
+async def test_what_is_shown_of_a_document(config: DatabaseConfig) -> None:
+    shown = response_model_of(Profile, exclude=["secret"])
+    assert shown.__name__ == "ProfileResponse"
+    assert shown.model_fields.keys() == {"id", "created_at", "updated_at", "name", "weight"}
+    schema = shown.model_json_schema(mode="serialization")
+    assert set(schema["required"]) == {"id", "created_at", "updated_at", "name", "weightInKg", "upperName"}
+    app = FastAPI(lifespan=lifespan([Profile], config))
+    app.include_router(crud_router(Profile, prefix="/profiles", hidden=["secret"]))
+    async with client_of(app) as client:
+        made = (await client.post("/profiles", json={"name": "ann", "secret": "x", "weightInKg": 61.7})).json()
+        assert made.keys() == {"id", "created_at", "updated_at", "name", "weightInKg", "upperName"}
+        assert (made["upperName"], made["weightInKg"]) == ("ANN", 62)
+        assert (await client.get("/profiles")).json()["items"] == [made]
+        assert (await client.get("/profiles/")).json()["items"] == [made]
 
 
 def test_an_operation_that_does_not_exist() -> None:

@@ -6,14 +6,17 @@ from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import pydantic
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from ...exceptions import ConfigurationError, DocumentNotFoundError
 from ...model import BaseModel
 from ...queryset import Page
+from ...repository import Criteria
+from ...repository.criteria import condition_of
 from ...schema import spec_of
+from .criteria import criteria_params
 from .paging import PageParams
-from .schemas import create_model_of, update_model_of
+from .schemas import create_model_of, response_model_of, update_model_of
 
 M = TypeVar("M", bound=BaseModel)
 Operation = Literal["create", "list", "read", "update", "delete"]
@@ -32,22 +35,26 @@ def crud_router(
     create_model: type[pydantic.BaseModel] | None = None,
     update_model: type[pydantic.BaseModel] | None = None,
     exclude: Sequence[str] = (),
+    hidden: Sequence[str] | None = None,
     sortable: Sequence[str] | None = None,
+    criteria: type[Criteria] | None = None,
     **options: Any,
 ) -> APIRouter:
     """Return a router with the five usual routes for a model.
 
-    `POST /`, `GET /` (a page), `GET /{id}`, `PATCH /{id}` and `DELETE /{id}`. Errors become responses through
-    `add_exception_handlers`.
+    `POST` and `GET` (a page) at the prefix, with and without a slash at its end; `GET /{id}`, `PATCH /{id}` and
+    `DELETE /{id}`. Errors become responses through `add_exception_handlers`.
 
     Args:
         model: The document class.
         operations: Which of `"create"`, `"list"`, `"read"`, `"update"`, `"delete"` to offer.
-        response_model: What is shown of a document; default: the model itself, so give one where it holds secrets.
+        response_model: What is shown of a document; default: the model itself without `hidden`.
         create_model: What `POST` takes; default: `create_model_of(model)`.
         update_model: What `PATCH` takes; default: `update_model_of(model)`.
         exclude: Fields that a client may not set, beside those that the model manages itself.
+        hidden: Fields that are not shown, beside those with `Field(exclude=True)`; default: the marks of soft deletion.
         sortable: The fields that a client may sort by; None for every field.
+        criteria: What a client may search the list by, as query parameters; nothing where it is not given.
         options: Further options of FastAPI's `APIRouter`, such as `prefix`, `tags` and `dependencies`.
 
     Raises:
@@ -67,14 +74,19 @@ def crud_router(
         create_model or create_model_of(model, exclude=exclude),
         update_model or update_model_of(model, exclude=exclude),
         None if sortable is None else tuple(sortable),
+        criteria or _NoCriteria,
     )
-    shown, page = response_model or model, _PAGE
+    shown, page = response_model or _shown(model, hidden), _PAGE
+
+    def at_the_prefix(function: Any, **how: Any) -> None:
+        if router.prefix:
+            router.add_api_route("", function, **how)
+        router.add_api_route("/", function, include_in_schema=not router.prefix, **how)
+
     if "create" in operations:
-        router.add_api_route(
-            "/", routes.create(), methods=["POST"], status_code=201, response_model=shown, responses=_CONFLICT
-        )
+        at_the_prefix(routes.create(), methods=["POST"], status_code=201, response_model=shown, responses=_CONFLICT)
     if "list" in operations:
-        router.add_api_route("/", routes.listed(), methods=["GET"], response_model=page[shown])
+        at_the_prefix(routes.listed(), methods=["GET"], response_model=page[shown])
     if "read" in operations:
         router.add_api_route("/{id}", routes.read(), methods=["GET"], response_model=shown, responses=_NOT_FOUND)
     if "update" in operations:
@@ -83,6 +95,17 @@ def crud_router(
     if "delete" in operations:
         router.add_api_route("/{id}", routes.delete(), methods=["DELETE"], status_code=204, responses=_NOT_FOUND)
     return router
+
+
+class _NoCriteria(Criteria):
+    """Searches by nothing."""
+
+
+def _shown(model: type[BaseModel], hidden: Sequence[str] | None) -> Any:
+    deletion = spec_of(model).deletion
+    marks = () if deletion is None else (deletion.flag, deletion.moment)
+    left_out = marks if hidden is None else hidden
+    return response_model_of(model, exclude=left_out) if left_out else model
 
 
 class _Routes:
@@ -94,11 +117,13 @@ class _Routes:
         create_model: type[pydantic.BaseModel],
         update_model: type[pydantic.BaseModel],
         sortable: tuple[str, ...] | None,
+        criteria: type[Criteria],
     ) -> None:
         self._model = model
         self._create_model: Any = create_model
         self._update_model: Any = update_model
         self._sortable = sortable
+        self._criteria: Any = criteria
         self._id: Any = spec_of(model).id_shape.annotation
         self._name = model.__name__
 
@@ -109,8 +134,11 @@ class _Routes:
         return self._described(create, f"Create a {self._name}")
 
     def listed(self) -> Any:
-        async def listed(params: Annotated[PageParams, Query()]) -> Any:
-            return await params.page_of(self._model.all(), sortable=self._sortable)
+        searched_by = criteria_params(self._criteria)
+
+        async def listed(params: Annotated[PageParams, Query()], criteria: Annotated[Any, Depends(searched_by)]) -> Any:
+            query = self._model.all().filter(condition_of(criteria, self._model))
+            return await params.page_of(query, sortable=self._sortable)
 
         return self._described(listed, f"A page of {self._name} documents")
 

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import ModuleType
 from typing import Any
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from ...connections import DatabaseConfig, close_all_connections
 from ...exceptions import ConnectionError, TimeoutError
@@ -18,7 +18,7 @@ from ...registration import register_all_models, register_models
 from ...schema import MappedModel
 
 Models = str | ModuleType | Sequence[type[MappedModel]]
-Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
+Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
 logger = logging.getLogger("mongodb_orm.integrations")
 
@@ -45,7 +45,7 @@ def lifespan(
     """
 
     @asynccontextmanager
-    async def live(app: FastAPI) -> AsyncIterator[Any]:
+    async def live(app: Starlette) -> AsyncIterator[Any]:
         try:
             await _connect(models, config, wait)
             if inner is None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
-from fastapi.responses import JSONResponse
 from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from ...exceptions import (
     ConnectionError,
@@ -19,13 +19,14 @@ from ...exceptions import (
     QueryError,
     StaleDocumentError,
     TimeoutError,
+    TransientTransactionError,
     UnencodableValueError,
 )
 
 _RETRY_AFTER = {"Retry-After": "1"}
 
 
-def add_exception_handlers(app: FastAPI) -> None:
+def add_exception_handlers(app: Starlette) -> None:
     """Answer the package's errors with the status that a client understands.
 
     | error | status | body |
@@ -36,6 +37,7 @@ def add_exception_handlers(app: FastAPI) -> None:
     | Pydantic's `ValidationError`, `QueryError`, `UnencodableValueError` | 422 | `detail` as FastAPI's own |
     | `DocumentTooLargeError` | 413 | `detail` |
     | `ConnectionError`, `TimeoutError` | 503 with `Retry-After` | `detail`, without an address |
+    | `TransientTransactionError` | 503 with `Retry-After` | `detail`; nothing was stored |
 
     Any other error stays what it is: a fault of the server, which its log shows.
 
@@ -64,7 +66,7 @@ async def _stale(request: Request, error: Exception) -> JSONResponse:
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ValidationError)
     details = error.errors(include_url=False, include_input=False, include_context=False)
-    return JSONResponse({"detail": jsonable_encoder(details)}, 422)
+    return JSONResponse({"detail": details}, 422)
 
 
 async def _bad_query(request: Request, error: Exception) -> JSONResponse:
@@ -82,6 +84,10 @@ async def _unavailable(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": "The database does not answer. Try again."}, 503, _RETRY_AFTER)
 
 
+async def _busy(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": "Others write the same documents. Try again."}, 503, _RETRY_AFTER)
+
+
 def _facts(error: Exception) -> dict[str, Any]:
     return dict(error.facts) if isinstance(error, MongoDBORMError) else {}
 
@@ -96,4 +102,5 @@ _HANDLERS: dict[type[Exception], Callable[[Request, Exception], Any]] = {
     DocumentTooLargeError: _too_large,
     ConnectionError: _unavailable,
     TimeoutError: _unavailable,
+    TransientTransactionError: _busy,
 }
