@@ -46,8 +46,10 @@ class Place:
         )
 
 
-def cast(shape: Shape, value: Any, place: Place) -> Any:
+def cast(shape: Shape, value: Any, place: Place, *, is_data: bool = False) -> Any:
     """Return `value` as the type that `shape` says; None stays None.
+
+    With `is_data` a mapping for a field of dicts may have any keys, since the caller puts it below `$eq`.
 
     Raises:
         InvalidValueError: When it does not fit.
@@ -55,8 +57,7 @@ def cast(shape: Shape, value: Any, place: Place) -> Any:
     """
     if value is None:
         return None
-    # In a field of dicts a mapping is data: equality wraps it in $eq, and below other operators MongoDB takes it as such.
-    if type(value) not in _PLAIN and not (shape.kind == "mapping" and isinstance(value, Mapping)):
+    if type(value) not in _PLAIN and not (is_data and shape.kind == "mapping" and isinstance(value, Mapping)):
         refuse_operators(value, place)
     if shape.kind == "any":
         return value

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any, get_args
 
 import bson
+from pydantic import RootModel
 
 from ..exceptions import ConfigurationError
 from ..expressions import TextSearch
@@ -31,8 +32,8 @@ _END = r"$(?!\n)"  # a bare $ also matches before a final line break
 
 
 def _equal(shape: Shape, value: Any, place: Place) -> Any:
-    result = cast(shape, value, place)
-    return {"$eq": result} if isinstance(result, Mapping | re.Pattern | bson.Regex) else result
+    result = cast(shape, value, place, is_data=True)
+    return {"$eq": result} if isinstance(result, Mapping | RootModel | re.Pattern | bson.Regex) else result
 
 
 def _single(operator: str) -> Compile:
