@@ -21,7 +21,11 @@ class Command(Generic[R_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Find(Command[bytes]):
-    """Read documents; answered as a stream of concatenated BSON."""
+    """Read documents; answered as a stream of concatenated BSON.
+
+    Attributes:
+        decoded: Whether the answer is a stream of lists of dicts instead, with the driver's own values.
+    """
 
     filter: Filter = field(default_factory=dict)
     projection: Mapping[str, Any] | None = None
@@ -33,6 +37,7 @@ class Find(Command[bytes]):
     collation: Mapping[str, Any] | None = None
     allow_disk_use: bool | None = None
     read_preference: str | None = None
+    decoded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

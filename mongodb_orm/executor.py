@@ -78,8 +78,11 @@ async def stream(
     collection: str | None = None,
     database: str | None = None,
     ambient: bool = True,
-) -> AsyncIterator[bytes]:
-    """Yield the results of a read as concatenated BSON, a chunk for each batch; arguments as for `run`."""
+) -> AsyncIterator[Any]:
+    """Yield the results of a read as concatenated BSON, a chunk for each batch; arguments as for `run`.
+
+    Where a find says that they are decoded, a chunk is a list of dicts.
+    """
     spec = spec_of(model)
     connection = connections.open_connection_of(model) or await connections.connection_for(model)
     target = Target(database or connection.database, collection or spec.collection, spec.name)

@@ -14,10 +14,11 @@ from .documents import (
     unwrap,
 )
 from .schemas import cast_validator, summary_validator, value_validator
-from .values import CODEC_OPTIONS, WIRE_OPTIONS, encode_value, register_encoder
+from .values import CODEC_OPTIONS, DRIVER_OPTIONS, WIRE_OPTIONS, encode_value, register_encoder
 
 __all__ = [
     "CODEC_OPTIONS",
+    "DRIVER_OPTIONS",
     "MAX_DEPTH",
     "WIRE_OPTIONS",
     "DocumentCodec",

@@ -183,6 +183,8 @@ PLAIN_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(uuid_representation=U
 """What decodes fastest, naive datetimes and Decimal128; for callers that finish these themselves."""
 
 DRIVER_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
-    tz_aware=True, uuid_representation=UuidRepresentation.STANDARD
+    tz_aware=True,
+    uuid_representation=UuidRepresentation.STANDARD,
+    type_registry=TypeRegistry(fallback_encoder=encode_value),
 )
 """The driver's own values, datetimes aware in UTC: for raw reads, at less than half the cost of `CODEC_OPTIONS`."""

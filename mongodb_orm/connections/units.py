@@ -70,7 +70,7 @@ class Unit:
             self.fail(error)
             raise
 
-    async def stream(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def stream(self, chunks: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """Yield what a stream yields; other operations may run between two batches."""
         try:
             while True:

@@ -50,8 +50,8 @@ class Driver(Protocol):
     features: frozenset[str]
     client: Any
 
-    def stream(self, target: Target, command: Find | Aggregate, session: Any = None) -> AsyncIterator[bytes]:
-        """Yield the results as concatenated BSON, a chunk for each batch."""
+    def stream(self, target: Target, command: Find | Aggregate, session: Any = None) -> AsyncIterator[Any]:
+        """Yield the results as concatenated BSON, a chunk for each batch; as lists of dicts when they are decoded."""
         ...
 
     def watch(self, target: Target, command: Watch) -> AsyncIterator[Document]:

@@ -12,7 +12,7 @@ from bson.codec_options import TypeRegistry
 from mongomock_motor import AsyncMongoMockClient
 from pymongo import ReturnDocument
 
-from ..codec import CODEC_OPTIONS, decode
+from ..codec import CODEC_OPTIONS, decode, decode_raw
 from ..commands import (
     Aggregate,
     BulkAnswer,
@@ -94,8 +94,8 @@ class MemoryDriver(PyMongoDriver):
     def _client(cls, uri: str, options: dict[str, Any]) -> Any:
         return AsyncMongoMockClient(tz_aware=True)
 
-    async def stream(self, target: Target, command: Find | Aggregate, session: Any = None) -> AsyncIterator[bytes]:
-        """Yield the results as concatenated BSON, one chunk for all."""
+    async def stream(self, target: Target, command: Find | Aggregate, session: Any = None) -> AsyncIterator[Any]:
+        """Yield the results as concatenated BSON, or as dicts when they are decoded, one chunk for all."""
         self._refuse(command)
         collection = self._collection(target)
         try:
@@ -119,7 +119,8 @@ class MemoryDriver(PyMongoDriver):
         except (TypeError, ValueError, AttributeError, AssertionError, ArithmeticError, LookupError) as error:
             raise OperationError(f"The memory backend cannot run this: {error}.") from error
         if rows:
-            yield b"".join(bson.encode(row, codec_options=CODEC_OPTIONS) for row in rows)
+            chunk = b"".join(bson.encode(row, codec_options=CODEC_OPTIONS) for row in rows)
+            yield decode_raw(chunk) if isinstance(command, Find) and command.decoded else chunk
 
     async def watch(self, target: Target, command: Watch) -> AsyncIterator[Document]:
         """Refuse."""

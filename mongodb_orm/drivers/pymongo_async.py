@@ -13,7 +13,7 @@ from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo import errors as pymongo_errors
 from pymongo.errors import BulkWriteError, OperationFailure
 
-from ..codec import CODEC_OPTIONS, WIRE_OPTIONS, decode
+from ..codec import CODEC_OPTIONS, DRIVER_OPTIONS, WIRE_OPTIONS, decode
 from ..commands import (
     Aggregate,
     BulkAnswer,
@@ -47,6 +47,13 @@ R = TypeVar("R")
 
 
 _MISSING_NAMESPACE = 26
+_LIST = 1000
+"""Decoded documents that are handed on at once."""
+
+
+async def _lists(cursor: Any) -> AsyncIterator[list[Document]]:
+    while documents := await cursor.to_list(_LIST):
+        yield documents
 
 
 class PyMongoDriver(Sessions, Watching):
@@ -75,8 +82,8 @@ class PyMongoDriver(Sessions, Watching):
     def _client(cls, uri: str, options: dict[str, Any]) -> Any:
         return AsyncMongoClient(uri, **options)
 
-    async def stream(self, target: Target, command: Find | Aggregate, session: Any = None) -> AsyncIterator[bytes]:
-        """Yield the results as concatenated BSON, a chunk for each batch."""
+    async def stream(self, target: Target, command: Find | Aggregate, session: Any = None) -> AsyncIterator[Any]:
+        """Yield the results as concatenated BSON, a chunk for each batch; as lists of dicts when they are decoded."""
         cursor: Any = None
         try:
             if not self._topology().has_known_servers:
@@ -85,7 +92,7 @@ class PyMongoDriver(Sessions, Watching):
                 cursor = self._find(target, command, session)
             else:
                 cursor = await self._aggregate(target, command, session)
-            chunks = aiter(cursor)
+            chunks = _lists(cursor) if isinstance(command, Find) and command.decoded else aiter(cursor)
             while True:
                 with deadline(command):
                     try:
@@ -206,9 +213,10 @@ class PyMongoDriver(Sessions, Watching):
             allow_disk_use=command.allow_disk_use,
             session=session,
         )
-        return self._reading(target, command).find_raw_batches(
-            command.filter, skip=command.skip, limit=command.limit, batch_size=command.batch_size, **options
-        )
+        collection = self._reading(target, command)
+        # Raw batches cost PyMongo an object for each document, which dicts do without.
+        find = collection.with_options(DRIVER_OPTIONS).find if command.decoded else collection.find_raw_batches
+        return find(command.filter, skip=command.skip, limit=command.limit, batch_size=command.batch_size, **options)
 
     def _aggregate_arguments(self, command: Aggregate, session: Any) -> dict[str, Any]:
         return given(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from ..codec import encode
+from ..codec import decode_raw, encode
 from ..commands import (
     Aggregate,
     BulkAnswer,
@@ -94,11 +94,12 @@ class RecordingDriver:
         """
         self._answers[command] = list(answers)
 
-    async def stream(self, target: Target, command: Find | Aggregate, session: Any = None) -> AsyncIterator[bytes]:
-        """Yield the answer as concatenated BSON."""
+    async def stream(self, target: Target, command: Find | Aggregate, session: Any = None) -> AsyncIterator[Any]:
+        """Yield the answer as concatenated BSON, or as dicts when they are decoded."""
         documents: Sequence[Mapping[str, Any]] = self._next(target, command)
         if documents:
-            yield b"".join(encode(document, model=target.model) for document in documents)
+            chunk = b"".join(encode(document, model=target.model) for document in documents)
+            yield decode_raw(chunk) if isinstance(command, Find) and command.decoded else chunk
 
     async def watch(self, target: Target, command: Watch) -> AsyncIterator[Document]:
         """Yield the events that are the answer, and end."""

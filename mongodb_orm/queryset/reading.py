@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from ..commands import Aggregate, Find, RunCommand
@@ -18,11 +18,15 @@ from .chain import Chain
 from .pages import KeysetPage, Page
 from .paging import MAX_PAGE_SIZE, read_page, read_page_after
 from .ranked import Nearby, Ranked, Scored, nearest, scored
-from .results import Objects, PartialObjects, joins_of
+from .results import Objects, PartialObjects, RawRows, joins_of
 from .state import STREAM_BATCH
 
 M = TypeVar("M", bound=MappedModel)
 R = TypeVar("R")
+
+
+def _as_they_are(rows: list[Any]) -> list[Any]:
+    return rows
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -33,16 +37,16 @@ class Reading(Chain[M], Generic[M, R]):
         return self.to_list().__await__()
 
     async def __aiter__(self) -> AsyncIterator[R]:
-        read = self._reader()
-        async for chunk in stream(self.model, self.read_command(batch_size=STREAM_BATCH), database=self.database):
+        command, read = self._read(batch_size=STREAM_BATCH)
+        async for chunk in stream(self.model, command, database=self.database):
             for result in read(chunk):
                 yield result
 
     async def to_list(self) -> list[R]:
         """Return all results, as `await query` does."""
-        read = self._reader()
+        command, read = self._read()
         results: list[R] = []
-        async for chunk in stream(self.model, self.read_command(), database=self.database):
+        async for chunk in stream(self.model, command, database=self.database):
             results += read(chunk)
         return results
 
@@ -265,6 +269,13 @@ class Reading(Chain[M], Generic[M, R]):
             database=self.database,
         )
         return explanation_of(answer)
+
+    def _read(self, *, batch_size: int = 0) -> tuple[Find | Aggregate, Any]:
+        """Return the command that reads the results, and what makes them of its chunks."""
+        command = self.read_command(batch_size=batch_size)
+        if isinstance(self.kind, RawRows) and isinstance(command, Find):
+            return replace(command, decoded=True), _as_they_are
+        return command, self._reader()
 
     def _reader(self) -> Any:
         read = self.results.reader()

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import pydantic
 import pytest
+from bson import Decimal128
 from pydantic import Field, computed_field, model_validator
 from typing_extensions import TypedDict
 
@@ -439,6 +440,25 @@ async def test_raw_rows_are_what_is_stored(people: list[Resident]) -> None:
 
 
 # -- what the server is told --------------------------------------------------------------------------------------
+
+
+async def test_raw_rows_are_the_drivers_own_dicts(register_any: Any) -> None:
+    class Coin(BaseModel):
+        worth: Decimal
+        day: date
+
+    await register_any(Coin)
+    await Coin.bulk_create([{"worth": Decimal(n), "day": date(2026, 1, 1)} for n in range(2500)])
+    query = Coin.filter(id__gte=2, day=date(2026, 1, 1)).order_by("id").raw()
+    rows = await query
+    assert [row["worth"] for row in rows] == [Decimal128(str(n)) for n in range(1, 2500)]
+    assert rows[0]["day"] == datetime(2026, 1, 1, tzinfo=UTC)
+    assert [row async for row in query] == rows
+    assert [len(batch) async for batch in query.batches(1000)] == [1000, 1000, 499]
+    assert await query[5:7] == rows[5:7]
+    assert await query.first() == rows[0]
+    assert await query.last() == rows[-1]
+    assert (await query.paginate(2, 10)).items == rows[10:20]
 
 
 def test_mql_is_what_one_would_type() -> None:
