@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ..exceptions import InvalidValueError
 from .geojson import AnyGeometry, Geometry, Point, Polygon, PositionLike
@@ -15,7 +15,7 @@ from .geojson import AnyGeometry, Geometry, Point, Polygon, PositionLike
 _STEP = 0.5
 """Degrees between two positions on the parallels of a box: the great circle between them strays at most 30 m."""
 
-_GEOMETRIES: TypeAdapter[Any] = TypeAdapter(AnyGeometry)
+_GEOMETRIES: TypeAdapter[Any] = TypeAdapter(AnyGeometry, config=ConfigDict(defer_build=True))
 
 
 @dataclass(frozen=True, slots=True)

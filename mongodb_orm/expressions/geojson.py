@@ -15,7 +15,8 @@ _CLOSED_RING = 4  # a triangle, and its first position again
 class Geometry(pydantic.BaseModel):
     """The ground of every GeoJSON geometry: a frozen value, stored as `{"type": ..., "coordinates": ...}`."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # Built on first use: the geometries would be a tenth of importing the package.
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     def __init__(self, /, **data: Any) -> None:
         """Validate the members of a GeoJSON object."""
