@@ -63,9 +63,9 @@ class ConnectionManager:
     def __init__(self) -> None:
         # Strong: Pydantic forgets a parametrised generic class that nobody holds.
         self._bindings: dict[type[MappedModel], Binding] = {}
-        # One object for equal configurations: the dictionary of clients then finds its keys by identity.
+        # One object for equal configurations, kept for good: clients are found by its identity, beside every trip.
         self._configs: dict[DatabaseConfig, DatabaseConfig] = {}
-        self._open: dict[tuple[DatabaseConfig, int, int], _Opened] = {}
+        self._open: dict[tuple[int, int, int], _Opened] = {}
         self._stores: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
@@ -149,13 +149,14 @@ class ConnectionManager:
             binding = self._family_binding(model)
         if binding.handed_over is not None:
             return Connection(binding.handed_over, binding.database)
-        opened = self._open.get((binding.config, id(asyncio.get_running_loop()), os.getpid()))
+        opened = self._open.get((id(binding.config), id(asyncio.get_running_loop()), os.getpid()))
         return None if opened is None else Connection(opened.driver, binding.database)
 
     async def driver_for(self, config: DatabaseConfig) -> Driver:
         """Return the driver for a configuration on the running loop, opening it when it is the first."""
         loop = asyncio.get_running_loop()
-        key = (config, id(loop), os.getpid())
+        config = self._configs.setdefault(config, config)
+        key = (id(config), id(loop), os.getpid())
         with self._lock:
             lock = self._opening.setdefault(loop, asyncio.Lock())
         async with lock:

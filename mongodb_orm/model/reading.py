@@ -144,7 +144,7 @@ class ReadableModel(MappedModel):
         spec = spec_of(cls)
         if id is None:
             return None
-        if type(id) is not spec.id_shape.annotation or type(id) is int:
+        if type(id) is not spec.id_shape.annotation or (type(id) is int and id.bit_length() > 63):
             id = cast(spec.id_shape, id, Place(spec.name, spec.id_field))  # noqa: A001
         return await saving.find_by_id(cls, id, hidden_filter(spec, "active"))
 

@@ -21,6 +21,7 @@ from ..executor import run
 from ..hooks import Create, hooks_of
 from ..schema import MappedModel, is_new, set_snapshot, spec_of
 from ..schema.mementos import is_open, touch
+from ..timestamps import current_datetime
 from .attending import attend
 from .identifiers import new_ids, note_given_id
 from .notices import observers
@@ -73,7 +74,7 @@ async def create_all(model: type[D], documents: list[D], ordered: bool) -> list[
         for document, id_ in zip(without_id, await new_ids(model, len(without_id)), strict=True):
             vars(document)[spec.id_field] = id_
     try:
-        raws = [_dumped(document) for document in documents]
+        raws = _dump_all(documents)
         failures, written = await _insert(model, documents, raws, ordered)
     except MongoDBORMError as error:
         if is_certain(error):
@@ -93,7 +94,7 @@ def _build_all(model: type[D], items: list[Any]) -> list[D]:
     errors: list[tuple[tuple[int | str, ...], ValidationError]] = []
     for index, item in enumerate(items):
         try:
-            documents.append(_build(model, item))
+            documents.append(model(**item) if type(item) is dict else _build(model, item))
         except ValidationError as error:
             errors.append(((index,), error))
     if errors:
@@ -117,9 +118,13 @@ def _build(model: type[D], item: Any) -> D:
     )
 
 
-def _dumped(document: MappedModel) -> bytes:
-    stamp_new(document)
-    return codec_of(type(document)).dump(document)
+def _dump_all(documents: Iterable[MappedModel]) -> list[bytes]:
+    now = current_datetime()
+    raws: list[bytes] = []
+    for document in documents:
+        stamp_new(document, now)
+        raws.append(codec_of(type(document)).dump(document))
+    return raws
 
 
 async def _insert(

@@ -161,7 +161,7 @@ class UnitOfWork:
     def __init__(self) -> None:
         self._gathered = _Gathered()
 
-    def add(self, *documents: D) -> None:
+    def add(self, *documents: MappedModel) -> None:
         """Gather objects to insert, or to update where they changed by the end of the block."""
         for document in documents:
             self._gathered.save(document)

@@ -87,7 +87,9 @@ def forget_reserved_ids() -> None:
 
 async def _block_of(model: type[MappedModel]) -> _Block:
     connection = await connection_for(model)
-    blocks = _BLOCKS.setdefault(connection.driver, {})
+    blocks = _BLOCKS.get(connection.driver)
+    if blocks is None:
+        blocks = _BLOCKS[connection.driver] = {}
     key = (connection.database, spec_of(model).collection)
     block = blocks.get(key)
     if block is None:

@@ -76,7 +76,7 @@ async def find_and_replace(
             value=given,
         )
     revalidate(document)
-    stamp_new(document)
+    stamp_new(document, current_datetime())
     values = decode(codec_of(type(document)).dump(document))
     kept: dict[str, Any] = {"_id": "$_id"}
     if spec.versioning is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 from ..codec import codec_for, codec_of, decode
@@ -54,7 +55,7 @@ async def insert(document: D, *, check: bool = False) -> D:
     given = values[spec.id_field]
     if given is None:
         values[spec.id_field] = (await new_ids(model, 1))[0]
-    stamp_new(document)
+    stamp_new(document, current_datetime())
     try:
         raw = codec_of(model).dump(document)
         if check:
@@ -251,10 +252,9 @@ def is_certain(error: Exception) -> bool:
     return not isinstance(error, ConnectionError | TimeoutError)
 
 
-def stamp_new(document: MappedModel) -> None:
+def stamp_new(document: MappedModel, now: datetime) -> None:
     """Set the timestamps of a new object, unless the caller gave them."""
     values, given = vars(document), document.__pydantic_fields_set__
-    now = current_datetime()
     if "created_at" not in given:
         values["created_at"] = now
     if "updated_at" not in given:

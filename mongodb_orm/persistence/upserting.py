@@ -11,6 +11,7 @@ from ..compiler.changes import CompiledUpdate, UpdateLike, compile_update
 from ..compiler.firsts import first_document, first_values
 from ..exceptions import DocumentError, DuplicateDocumentError, InvalidValueError, UnknownFieldError
 from ..schema import MappedModel, set_database, spec_of
+from ..timestamps import current_datetime
 from .attending import run_by_query
 from .identifiers import new_ids, note_given_id
 from .modifying import find_and_update
@@ -85,7 +86,7 @@ async def _make(
     given = vars(document)[spec.id_field]
     if given is None:
         vars(document)[spec.id_field] = (await new_ids(model, 1))[0]
-    stamp_new(document)
+    stamp_new(document, current_datetime())
     raw = first_document(spec, decode(codec.dump(document)), by, compiled)
     codec.check(raw)
     command = Update(filter=filter_, update={"$setOnInsert": decode(raw)}, upsert=True)
