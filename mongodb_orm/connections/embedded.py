@@ -62,8 +62,15 @@ class EmbeddedServer:
 
     @property
     def is_running(self) -> bool:
-        """Whether the process lives."""
-        return self._process is not None and self._process.poll() is None and self._owner == os.getpid()
+        """Whether the process lives; a forked child sees its parent's server, which is no child of its own."""
+        if self._process is None:
+            return False
+        return self._process.poll() is None if self.is_own else _is_alive(self._process.pid)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this process started it."""
+        return self._owner == os.getpid()
 
     def start(self) -> None:
         """Start the process and wait until it takes writes.
@@ -89,7 +96,7 @@ class EmbeddedServer:
     def stop(self) -> None:
         """End the process: kept data is closed properly, throw-away data is removed."""
         process = self._process
-        if process is None or self._owner != os.getpid():
+        if process is None or not self.is_own:
             return
         if process.poll() is None:
             process.send_signal(signal.SIGTERM if self.is_kept else signal.SIGKILL)
@@ -221,7 +228,7 @@ def start_embedded(uri: str = "embedded://") -> EmbeddedServer:
         'mongodb://127.0.0.1:40123/?replicaSet=rs0&directConnection=true'
     """
     path, parameters, port = _parse(uri)
-    key = str(path) if path else uri
+    key = _key(uri)
     with _lock:
         own = _locks.setdefault(key, threading.Lock())
     with own:
@@ -246,14 +253,10 @@ async def embedded_uri(uri: str) -> str:
 
 
 def stop_embedded(uri: str | None = None) -> None:
-    """Stop the embedded server of a URI, or all of this process; they stop with the program anyway."""
+    """Stop the embedded server of a URI, or all that this process started; they stop with the program anyway."""
     with _lock:
-        if uri is None:
-            servers = [_running.pop(key) for key in list(_running)]
-        else:
-            path, *_ = _parse(uri)
-            found = _running.pop(str(path) if path else uri, None)
-            servers = [found] if found else []
+        keys = list(_running) if uri is None else [_key(uri)]
+        servers = [_running.pop(key) for key in keys if key in _running and _running[key].is_own]
     for server in servers:
         server.stop()
 
@@ -300,6 +303,11 @@ def _parse(uri: str) -> tuple[Path | None, list[str], int | None]:
     path = unquote(parts.path)
     kept = Path(path).resolve() if path.strip("/") else None
     return kept, options.get("set_parameter", []), int(port) if port else None
+
+
+def _key(uri: str) -> str:
+    path, *_ = _parse(uri)
+    return str(path) if path else uri
 
 
 def _free_port(wanted: int | None) -> int:

@@ -211,8 +211,11 @@ class ConnectionManager:
 async def close_driver(opened: _Opened) -> None:
     """Close a client from the running loop, also when it belongs to another one."""
     here = asyncio.get_running_loop()
+    is_bound = opened.driver.name == "pymongo"
+    if is_bound and opened.loop.is_closed():
+        return  # nothing can be awaited on it any more; its sockets are closed as it is collected
     try:
-        if opened.loop is here or opened.loop.is_closed() or opened.driver.name != "pymongo":
+        if opened.loop is here or not is_bound:
             await opened.driver.close()
         else:
             closing = asyncio.run_coroutine_threadsafe(opened.driver.close(), opened.loop)

@@ -34,6 +34,8 @@ from ..types import Target
 DRIVER_ERRORS = (driver_errors.PyMongoError, BSONError, OverflowError, UnicodeEncodeError, RecursionError)
 """What a driver may raise for reasons that are not ours."""
 
+_SETTINGS_IN_MESSAGE = re.compile(r" \(configured timeouts: [^)]*\)")
+_MAX_REASON = 300
 _INDEX_IN_MESSAGE = re.compile(r"index: (\S+)")
 _TIMEOUT_CODES = frozenset({50, 262, 64})
 _INDEX_CODES = frozenset({85, 86})
@@ -81,8 +83,10 @@ def _timeout(error: BaseException, target: Target | None) -> MongoDBORMError:
 
 
 def _no_server(error: BaseException, target: Target | None) -> MongoDBORMError:
+    # Addresses and what the system says of them, without the driver's settings and its picture of the topology.
+    reason = _SETTINGS_IN_MESSAGE.sub("", str(error).partition(", Timeout: ")[0]).rstrip(".")[:_MAX_REASON]
     return ConnectionError(
-        f"No MongoDB server answered{_of(target)}.",
+        f"No MongoDB server answered{_of(target)}: {reason}.",
         hint="Is it running, and is mongo_uri right? The wait is DatabaseConfig(server_selection_timeout_ms=...).",
         labels=_labels(error),
     )
@@ -109,7 +113,7 @@ def _closed(error: BaseException, target: Target | None) -> MongoDBORMError:
 def _operation(error: BaseException, target: Target | None) -> MongoDBORMError:
     code = getattr(error, "code", None)
     details: Mapping[str, Any] = getattr(error, "details", None) or {}
-    message = str(details.get("errmsg") or error).split(", full error:")[0]
+    message = str(details.get("errmsg") or error).split(", full error:")[0].rstrip(".")
     message = _PLANNED_QUERY.sub("", message)  # it shows the filter with its values
     if code in (11000, 11001, 12582):
         return duplicate(details, target)

@@ -37,11 +37,8 @@ class MotorDriver(PyMongoDriver):
         """Close the client; Motor does it from any loop, at once."""
         self.client.close()
 
-    def _topology(self) -> Any:
-        return self.client.delegate.topology_description
-
-    def _client_options(self) -> Any:
-        return self.client.delegate.options
+    def _native_client(self) -> Any:
+        return self.client.delegate
 
     async def _aggregate(self, target: Target, command: Aggregate, session: Any) -> Any:
         return self._reading(target, command).aggregate_raw_batches(

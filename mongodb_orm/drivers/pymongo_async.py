@@ -35,7 +35,7 @@ from ..commands import (
     RunCommand,
     Update,
 )
-from ..exceptions import BulkError
+from ..exceptions import BulkError, MongoDBORMError
 from ..types import Document, Target, UpdateResult
 from .arguments import RAW_OPTIONS, READ_PREFERENCES, bulk_operations, deadline, given, hint
 from .base import ALL_FEATURES, ServerInfo
@@ -47,6 +47,7 @@ R = TypeVar("R")
 
 
 _MISSING_NAMESPACE = 26
+_OWN_PART = 0.9  # of a health check's deadline: what ends before the caller's own can tell the reason
 _LIST = 1000
 """Decoded documents that are handed on at once."""
 
@@ -146,11 +147,14 @@ class PyMongoDriver(Sessions, Watching):
         """Close the client."""
         await self.client.close()
 
+    def _native_client(self) -> Any:
+        return self.client
+
     def _topology(self) -> Any:
-        return self.client.topology_description
+        return self._native_client().topology_description
 
     def _client_options(self) -> Any:
-        return self.client.options
+        return self._native_client().options
 
     async def _find_server(self) -> None:
         """Wait for a server no longer than the configuration says.
@@ -162,21 +166,34 @@ class PyMongoDriver(Sessions, Watching):
             await self.client.admin.command("ping")
 
     def _pool_use(self) -> dict[str, int]:
-        return {}
+        """Count connections; PyMongo tells of them only by events, which would cost every operation."""
+        servers = getattr(getattr(self._native_client(), "_topology", None), "_servers", {})
+        pools = [server.pool for server in servers.values()]
+        return {
+            "in_use": sum(getattr(pool, "active_sockets", 0) for pool in pools),
+            "idle": sum(len(getattr(pool, "conns", ())) for pool in pools),
+        }
 
     async def _admin(self, command: dict[str, Any], timeout: float) -> Document:
         try:
-            with pymongo.timeout(timeout):
-                answer: Document = await asyncio.wait_for(self.client.admin.command(command), timeout)
+            with pymongo.timeout(timeout * _OWN_PART):
+                answer: Document = await asyncio.wait_for(self.client.admin.command(command), timeout * _OWN_PART)
                 return answer
         except TimeoutError as error:
-            raise translate(pymongo_errors.NetworkTimeout("timed out")) from error
+            raise self._unanswered() from error
         except DRIVER_ERRORS as error:
             raise translate(error) from error
         except RuntimeError as error:
             if "event loop" not in str(error):
                 raise
             raise translate(error) from error
+
+    def _unanswered(self) -> MongoDBORMError:
+        """Return the error for a server that did not answer, with what was found out about it meanwhile."""
+        found = [server.error for server in self._topology().server_descriptions().values() if server.error]
+        if found:
+            return translate(pymongo_errors.ServerSelectionTimeoutError("; ".join(map(str, found))))
+        return translate(pymongo_errors.NetworkTimeout("timed out"))
 
     def _collection(self, target: Target) -> Any:
         key = (target.database, target.collection)

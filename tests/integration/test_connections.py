@@ -6,10 +6,12 @@ import asyncio
 import builtins
 import os
 import signal
+import subprocess
 import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,7 +108,7 @@ async def test_only_concrete_models_can_be_registered(config: DatabaseConfig, mo
         await register_model(model, config)
 
 
-def test_two_loops_in_sequence(config: DatabaseConfig) -> None:
+def test_two_loops_in_sequence(config: DatabaseConfig, caplog: pytest.LogCaptureFixture) -> None:
     async def use() -> int:
         await Item.create()
         return await Item.count()
@@ -117,6 +119,35 @@ def test_two_loops_in_sequence(config: DatabaseConfig) -> None:
 
     assert asyncio.run(first()) == 1
     assert asyncio.run(use()) == 2, "a new loop gets a client of its own"
+    assert [record for record in caplog.records if record.name.startswith("mongodb_orm")] == []
+
+
+def test_a_forked_child_starts_afresh(config: DatabaseConfig, raw: Any) -> None:
+    uri, name, driver = config.mongo_uri, config.database_name, config.driver
+    script = textwrap.dedent(f"""
+        import asyncio, os
+        from mongodb_orm import BaseModel, DatabaseConfig, register_model
+        class Item(BaseModel):
+            name: str = "x"
+        async def first():
+            await register_model(Item, DatabaseConfig({uri!r}, {name!r}, driver={driver!r}))
+            await use()
+        async def use():
+            for _ in range(20):
+                await Item.create()
+        asyncio.run(first())
+        children = []
+        for _ in range(3):
+            child = os.fork()
+            if child == 0:
+                asyncio.run(use())
+                os._exit(0)
+            children.append(child)
+        asyncio.run(use())
+        assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    """)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=60)
+    assert raw["item"].count_documents({}) == 100
 
 
 def test_loops_in_threads(config: DatabaseConfig) -> None:
@@ -243,7 +274,12 @@ async def test_an_unreachable_host_is_a_typed_error_in_bounded_time(driver: str)
     assert time.monotonic() - start < 10
     assert isinstance(caught.value, OSError)
     assert caught.value.__cause__ is not None
-    assert not await health_check(db_config=config, timeout=1)
+    report = await health_report(db_config=config, timeout=1)
+    assert not report.healthy
+    for text in (str(caught.value), str(report.error)):
+        assert "127.0.0.1:1:" in text, "the error tells which server does not answer, and why"
+        assert "refused" in text or "Connect call failed" in text
+        assert "Topology" not in text
     await close_all_connections()
 
 
@@ -266,7 +302,7 @@ async def test_health_answers_in_time_when_a_node_hangs(driver: str) -> None:
     server = await asyncio.to_thread(start_embedded, "embedded://?name=frozen")
     config = DatabaseConfig(server.uri, driver=driver)
     assert await health_check(db_config=config)
-    os.kill(server.pid, signal.SIGSTOP)
+    await _freeze(server.pid)
     try:
         start = time.monotonic()
         report = await health_report(db_config=config, timeout=0.5)
@@ -278,6 +314,27 @@ async def test_health_answers_in_time_when_a_node_hangs(driver: str) -> None:
     assert await health_check(db_config=config, timeout=10)
     await close_all_connections()
     await asyncio.to_thread(stop_embedded, "embedded://?name=frozen")
+
+
+async def _freeze(pid: int) -> None:
+    """Stop a process, and wait until each of its threads stands still."""
+    os.kill(pid, signal.SIGSTOP)
+    tasks = Path(f"/proc/{pid}/task")
+    while any((task / "stat").read_text().rpartition(")")[2].split()[0] != "T" for task in tasks.iterdir()):
+        await asyncio.sleep(0.01)
+
+
+async def test_a_report_of_health(config: DatabaseConfig) -> None:
+    await register_model(Item, config)
+    await asyncio.gather(*[Item.count() for _ in range(5)])
+    report = await health_report()
+    assert (report.healthy, report.topology, report.error) == (True, "replica_set", None)
+    assert report.latency_ms is not None
+    assert report.latency_ms > 0
+    assert str(report.server_version)[0].isdigit()
+    assert report.pool["max_size"] == 100
+    assert report.pool["in_use"] == 0
+    assert report.pool["idle"] >= 1
 
 
 async def test_health_checks_leak_nothing(config: DatabaseConfig) -> None:

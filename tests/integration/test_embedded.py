@@ -162,12 +162,13 @@ def test_other_uris_are_refused(uri: str) -> None:
         start_embedded(uri)
 
 
-def test_the_fork_of_a_program_owns_no_server() -> None:
+def test_the_fork_of_a_program_uses_its_server_and_does_not_own_it() -> None:
     server = start_embedded("embedded://?name=forked")
     child = os.fork()
     if child == 0:
         server.stop()
-        os._exit(0 if not server.is_running else 1)
+        stop_embedded()
+        os._exit(0 if start_embedded("embedded://?name=forked").port == server.port else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert server.is_running
     stop_embedded("embedded://?name=forked")
