@@ -6,11 +6,12 @@ import os
 import re
 import ssl as ssl_module
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
 
 from ..exceptions import ConfigurationError
 from ..types import DriverName
@@ -27,7 +28,8 @@ _ENVIRONMENT_NAMES = {
 }
 _MIN_SECRET = 16
 _SERVER_SCHEMES = ("mongodb://", "mongodb+srv://")
-_BAD_NAME = re.compile(r'[/\\. "$*<>:|?\0]')
+_BAD_NAME = re.compile(r'[/\\."$*<>:|?\s\x00-\x1f]')
+_BLANKS = re.compile(r"[\s\x00-\x1f]")
 _SECRET_OPTIONS = re.compile(r"(?i)((?:authMechanismProperties|tlsCertificateKeyFilePassword|password)=)[^&]*")
 _CERT_MODES = {
     ssl_module.CERT_REQUIRED: "required",
@@ -92,7 +94,7 @@ class DatabaseConfig(BaseModel):
         driver: `"motor"` or `"pymongo"`, for servers.
         max_pool_size: Connections per server at most.
         min_pool_size: Connections per server that are kept open.
-        ssl: Whether to use TLS; None leaves it to the URI.
+        ssl: Whether to use TLS; None leaves it to the URI, unless a setting of certificates is given: that uses TLS.
         ssl_cert_reqs: `"required"`, `"optional"` or `"none"`. PyMongo 4 knows no optional verification, so optional
             verifies; only `"none"` does not.
         ssl_ca_file: Path of the certificate authority's certificates (PEM).
@@ -106,8 +108,8 @@ class DatabaseConfig(BaseModel):
         retry_writes: Whether the driver retries a write once after a network error.
         retry_reads: Whether the driver retries a read once after a network error.
         write_concern: `"majority"`, or how many members must have a write.
-        read_concern: `"local"`, `"majority"`, `"snapshot"`...
-        read_preference: `"primary"`, `"secondaryPreferred"`...
+        read_concern: `"local"`, `"available"`, `"majority"`, `"linearizable"` or `"snapshot"`.
+        read_preference: `"primary"`, `"primaryPreferred"`, `"secondary"`, `"secondaryPreferred"` or `"nearest"`.
         app_name: What the server's log calls this program.
         replica_set: The name of the replica set.
         auth_source: The database that holds the user.
@@ -144,8 +146,8 @@ class DatabaseConfig(BaseModel):
     retry_writes: bool = True
     retry_reads: bool = True
     write_concern: int | str = "majority"
-    read_concern: str | None = None
-    read_preference: str | None = None
+    read_concern: Literal["local", "available", "majority", "linearizable", "snapshot"] | None = None
+    read_preference: Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"] | None = None
     app_name: str = "mongodb_orm"
     replica_set: str | None = None
     auth_source: str | None = None
@@ -166,7 +168,7 @@ class DatabaseConfig(BaseModel):
         for name in type(self).model_fields:
             if name not in values:
                 text = os.environ.get(_environment_name(name))
-                if text is not None and (text != "" or (name == "database_name" and name in os.environ)):
+                if text:
                     values[name] = text
         if "ssl_cert_reqs" in values and not isinstance(values["ssl_cert_reqs"], str):
             values["ssl_cert_reqs"] = _CERT_MODES.get(values["ssl_cert_reqs"], values["ssl_cert_reqs"])
@@ -217,8 +219,8 @@ class DatabaseConfig(BaseModel):
                 continue
             if field in self.model_fields_set or name.lower() not in in_uri:
                 options[name] = value
-        if self.ssl is not None:
-            options["tls"] = self.ssl
+        if self.ssl is not None or self._names_certificates():
+            options["tls"] = self.ssl is not False  # who says how to verify does not mean plain text
         if self.ssl_cert_reqs == "none":
             options["tlsAllowInvalidCertificates"] = True
         if self.ssl_ca_file:
@@ -227,12 +229,29 @@ class DatabaseConfig(BaseModel):
             options["tlsCertificateKeyFile"] = self.ssl_cert_file
         return options
 
-    def __repr__(self) -> str:
-        uri = redact_uri(self.mongo_uri)
-        return f"DatabaseConfig(mongo_uri={uri!r}, database_name={self.database_name!r}, driver={self.driver!r})"
+    def __eq__(self, other: object) -> bool:
+        # A value that was given wins over the URI, and the default of the same value does not: such two differ.
+        if not isinstance(other, DatabaseConfig):
+            return NotImplemented
+        return vars(self) == vars(other) and self.client_options() == other.client_options()
+
+    def __hash__(self) -> int:
+        return hash(tuple(vars(self).values()))
+
+    @field_serializer("mongo_uri", when_used="json")
+    def _uri_in_json(self, uri: str) -> str:
+        return redact_uri(uri)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        yield "mongo_uri", redact_uri(self.mongo_uri)
+        yield "database_name", self.database_name
+        yield "driver", self.driver
 
     def __str__(self) -> str:
         return repr(self)
+
+    def _names_certificates(self) -> bool:
+        return bool(self.ssl_cert_reqs or self.ssl_ca_file or self.ssl_cert_file)
 
     def _problems(self) -> Any:
         yield from ((("mongo_uri"), problem) for problem in [_uri_problem(self.mongo_uri)] if problem)
@@ -253,7 +272,7 @@ class DatabaseConfig(BaseModel):
             yield "write_concern", "must not be negative"
         if self.token_secret is not None and len(self.token_secret) < _MIN_SECRET:
             yield "token_secret", f"must have at least {_MIN_SECRET} characters"
-        if self.ssl is False and (self.ssl_cert_reqs or self.ssl_ca_file or self.ssl_cert_file):
+        if self.ssl is False and self._names_certificates():
             yield "ssl", "is False, but certificates are configured"
         for field in ("ssl_ca_file", "ssl_cert_file"):
             path = getattr(self, field)
@@ -286,14 +305,19 @@ def _uri_problem(uri: str) -> str:
         return ""
     if not uri.startswith(_SERVER_SCHEMES):
         return "must start with mongodb://, mongodb+srv://, embedded:// or memory://"
-    authority = re.split(r"[/?]", uri.partition("://")[2], maxsplit=1)[0]
+    if _BLANKS.search(uri):
+        return "has a space or a line break in it"
+    authority, *rest = re.split(r"[/?]", uri.partition("://")[2], maxsplit=1)
     credentials, at, hosts = authority.rpartition("@")
-    if at and ("@" in credentials or credentials.count(":") > 1 or not credentials):
+    is_cut = not at and any("@" in part.partition("?")[0] for part in rest)  # by a slash in the password
+    if is_cut or "@" in credentials or credentials.count(":") > 1:
         return "user name and password must be percent-encoded (urllib.parse.quote_plus)"
+    if at and not credentials.partition(":")[0]:
+        return "names no user before the @"
     if not hosts or any(not host for host in hosts.split(",")):
         return "names no host"
     for host in hosts.split(","):
         port = host.rpartition("]")[2].partition(":")[2] if host.startswith("[") else host.partition(":")[2]
         if ":" in host.rpartition("]")[2] and not (port.isdigit() and 0 < int(port) < 65536):
-            return f"{port!r} is no port"
+            return "names a port that is no number from 1 to 65535"  # it may be a password: it is not shown
     return ""

@@ -246,7 +246,7 @@ def _configuration(error: BaseException, target: Target | None) -> MongoDBORMErr
 
 
 def _safe(error: BaseException) -> str:
-    return "" if "@" in str(error) or "://" in str(error) else f"{error}."
+    return "" if "@" in str(error) or "://" in str(error) else f"{str(error).rstrip('.')}."
 
 
 @contextmanager

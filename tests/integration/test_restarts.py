@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import subprocess
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pymongo
-import pytest
+from typing import Any
 
 from mongodb_orm import (
     BaseModel,
@@ -20,47 +14,14 @@ from mongodb_orm import (
     health_check,
     register_model,
 )
-from mongodb_orm.connections.embedded import find_mongod
 
 
 class Item(BaseModel):
     name: str = "x"
 
 
-class Server:
-    """A standalone `mongod` at an address of its own."""
-
-    def __init__(self, path: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        # A standalone acknowledges before the journal has it, unless asked.
-        self.uri = f"mongodb://127.0.0.1:{self.port}/?journal=true"
-        self._path = path
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [find_mongod(), "--dbpath", self._path, "--port", str(self.port), "--bind_ip", "127.0.0.1"]
-        self._process = subprocess.Popen([*command, "--nounixsocket"], stdout=subprocess.DEVNULL)
-        with pymongo.MongoClient(self.uri, serverSelectionTimeoutMS=30_000) as client:
-            client.admin.command("ping")
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    server = Server(tmp_path)
-    await asyncio.to_thread(server.start)
-    yield server
-    await close_all_connections()
-    server.kill()
-
-
-async def test_the_same_client_goes_on_when_the_server_is_back(server: Server, driver: str) -> None:
+async def test_the_same_client_goes_on_when_the_server_is_back(standalone: Any, driver: str) -> None:
+    server = await asyncio.to_thread(standalone)
     config = DatabaseConfig(server.uri, driver=driver, server_selection_timeout_ms=500, timeout_ms=5000)
     await register_model(Item, config)
     stored, unsure, is_over = [], 0, False
@@ -92,3 +53,4 @@ async def test_the_same_client_goes_on_when_the_server_is_back(server: Server, d
     found = {item.id async for item in Item.all()}
     assert set(stored) <= found, "nothing that was acknowledged is lost"
     assert len(found) <= len(stored) + unsure, "nothing was stored twice"
+    await close_all_connections()

@@ -7,6 +7,7 @@ import pickle
 import ssl
 
 import pytest
+from rich.pretty import pretty_repr
 
 from mongodb_orm import ConfigurationError, DatabaseConfig, setup_logging
 from mongodb_orm.connections import redact_uri
@@ -42,10 +43,19 @@ def test_the_environment_gives_defaults(monkeypatch: pytest.MonkeyPatch) -> None
         DatabaseConfig()
 
 
-@pytest.mark.parametrize("uri", ["mongodb://ann:s3cret@h/db", "mongodb+srv://ann:s3cret@h.example.com/db"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb://ann:s3cret@h/db",
+        "mongodb+srv://ann:s3cret@h.example.com/db",
+        "mongodb://h/?authMechanismProperties=AWS_SESSION_TOKEN:s3cret&tls=true",
+        "mongodb://h/?tlsCertificateKeyFilePassword=s3cret",
+    ],
+)
 def test_credentials_show_nowhere(uri: str) -> None:
     config = DatabaseConfig(uri)
-    for text in (repr(config), str(config), f"{config}", redact_uri(uri)):
+    rich = pretty_repr([config])
+    for text in (repr(config), str(config), f"{config}", redact_uri(uri), rich, config.model_dump_json()):
         assert "s3cret" not in text
         assert "ann" not in text
     assert config.mongo_uri == uri
@@ -54,12 +64,118 @@ def test_credentials_show_nowhere(uri: str) -> None:
     assert "s3cret" not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r} {caught.value.facts}"
 
 
+@pytest.mark.parametrize(
+    ("uri", "problem"),
+    [
+        ("mongodb://ann:s3cret/x@h/db", "percent-encoded"),
+        ("mongodb://ann:s3cret?x@h/db", "percent-encoded"),
+        ("mongodb://ann:s3cret@x@h/db", "percent-encoded"),
+        ("mongodb://:s3cret@h", "no user"),
+        ("mongodb://@h", "no user"),
+        ("mongodb://ann:s3cret", "port"),
+        ("mongodb://ann:s3cret/db", "port"),
+        ("mongodb://h:0", "port"),
+        ("mongodb://ann:s3cret@", "no host"),
+        ("mongodb://ann:s3cret@h1,,h2/db", "no host"),
+        ("mongodb://ann:s3cret@h/db\n", "line break"),
+        ("mongodb://ann:s3cret@h /db", "space"),
+        ("postgres://ann:s3cret@h/db", "must start with"),
+        ("s3cret", "must start with"),
+        ("", "must start with"),
+    ],
+)
+def test_a_wrong_uri_is_refused_without_showing_it(uri: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        DatabaseConfig(uri)
+    assert "s3cret" not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r} {caught.value.facts}"
+    assert "mongo_uri" in caught.value.fields
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a.b", "a/b", "$a", "a\n", "a\t", "a\x00", "x" * 64, 'a"', "å" * 32])
+def test_a_wrong_name_of_a_database_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="database_name"):
+        DatabaseConfig(database_name=name)
+
+
 def test_configurations_are_values() -> None:
     one, two = DatabaseConfig("mongodb://h"), DatabaseConfig("mongodb://h")
     assert one == two
     assert hash(one) == hash(two)
-    assert one != DatabaseConfig("mongodb://h", max_pool_size=5)
+    assert one != "mongodb://h"
+    in_uri = DatabaseConfig("mongodb://h/?maxPoolSize=3")
+    assert in_uri != DatabaseConfig("mongodb://h/?maxPoolSize=3", max_pool_size=100), "the client would be another one"
     assert pickle.loads(pickle.dumps(one)) == one
+
+
+OTHER_VALUES: dict[str, object] = {
+    "mongo_uri": "mongodb://other",
+    "database_name": "other",
+    "driver": "pymongo",
+    "max_pool_size": 7,
+    "min_pool_size": 7,
+    "ssl": True,
+    "ssl_cert_reqs": "required",
+    "ssl_ca_file": __file__,
+    "ssl_cert_file": __file__,
+    "retry_writes": False,
+    "retry_reads": False,
+    "write_concern": 2,
+    "read_concern": "local",
+    "read_preference": "nearest",
+    "app_name": "other",
+    "replica_set": "other",
+    "auth_source": "other",
+    "direct_connection": True,
+    "compressors": "zlib",
+    "token_secret": "another secret of some length",
+    **{field: 7 for field in DatabaseConfig.model_fields if field.endswith("_ms")},
+}
+
+
+@pytest.mark.parametrize("field", DatabaseConfig.model_fields)
+def test_configurations_that_differ_in_anything_are_not_equal(field: str) -> None:
+    base = {"mongo_uri": "mongodb://h"}
+    one, other = DatabaseConfig(**base), DatabaseConfig(**{**base, field: OTHER_VALUES[field]})
+    assert one != other
+    assert other == DatabaseConfig(**{**base, field: OTHER_VALUES[field]})
+
+
+WRONG_VALUES: list[tuple[str, object]] = [
+    ("max_pool_size", 0),
+    ("max_pool_size", -1),
+    ("max_pool_size", 1.5),
+    ("min_pool_size", -1),
+    ("min_pool_size", 101),
+    ("timeout_ms", -1),
+    ("timeout_ms", "soon"),
+    ("server_selection_timeout_ms", -1),
+    ("driver", "mysql"),
+    ("ssl_cert_reqs", "maybe"),
+    ("ssl_ca_file", "/no/such/file"),
+    ("ssl_cert_file", "/no/such/file"),
+    ("read_preference", "fastest"),
+    ("read_concern", "strong"),
+    ("write_concern", -1),
+    ("retry_writes", "maybe"),
+    ("mongo_uri", 5),
+    ("token_secret", "short"),
+    ("poolsize", 5),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), WRONG_VALUES)
+def test_a_wrong_setting_is_named(field: str, value: object) -> None:
+    with pytest.raises(ConfigurationError, match=field) as caught:
+        DatabaseConfig(**{field: value})
+    assert field in caught.value.fields
+    assert isinstance(caught.value, ValueError)
+
+
+def test_certificates_without_tls_make_no_sense() -> None:
+    with pytest.raises(ConfigurationError, match="ssl: is False"):
+        DatabaseConfig("mongodb://h", ssl=False, ssl_cert_reqs="required")
+    assert DatabaseConfig("mongodb://h", ssl_cert_reqs="required").client_options()["tls"] is True
+    assert "tls" not in DatabaseConfig("mongodb://h/?tls=true").client_options()
 
 
 @pytest.mark.parametrize("mode", ["required", "optional", ssl.CERT_REQUIRED])
