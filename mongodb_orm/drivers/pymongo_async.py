@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, ClassVar, TypeVar, cast
 
 import bson
-import pymongo
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo import errors as pymongo_errors
@@ -35,19 +33,19 @@ from ..commands import (
     RunCommand,
     Update,
 )
-from ..exceptions import BulkError, MongoDBORMError
+from ..exceptions import BulkError
 from ..types import Document, Target, UpdateResult
 from .arguments import RAW_OPTIONS, READ_PREFERENCES, bulk_operations, deadline, given, hint
-from .base import ALL_FEATURES, ServerInfo
+from .base import ALL_FEATURES
 from .errors import DRIVER_ERRORS, translate
 from .sessions import Sessions
+from .vitals import Vitals
 from .watching import Watching
 
 R = TypeVar("R")
 
 
 _MISSING_NAMESPACE = 26
-_OWN_PART = 0.9  # of a health check's deadline: what ends before the caller's own can tell the reason
 _LIST = 1000
 """Decoded documents that are handed on at once."""
 
@@ -57,7 +55,7 @@ async def _lists(cursor: Any) -> AsyncIterator[list[Document]]:
         yield documents
 
 
-class PyMongoDriver(Sessions, Watching):
+class PyMongoDriver(Sessions, Vitals, Watching):
     """Runs commands on an `AsyncMongoClient`; Motor's driver overrides only what Motor shapes differently."""
 
     name = "pymongo"
@@ -125,75 +123,9 @@ class PyMongoDriver(Sessions, Watching):
                 raise
             raise translate(error, target) from error
 
-    async def ping(self, timeout: float) -> None:
-        """Ask for a sign of life; the driver's own deadline ends threads and sockets, not only the wait."""
-        await self._admin({"ping": 1}, timeout)
-
-    async def server_info(self, timeout: float) -> ServerInfo:
-        """Ask for version and topology."""
-        hello = await self._admin({"hello": 1}, timeout)
-        build = await self._admin({"buildInfo": 1}, timeout)
-        topology = "replica_set" if "setName" in hello else "standalone"
-        if hello.get("msg") == "isdbgrid":
-            topology = "sharded"
-        options = self._client_options().pool_options
-        return ServerInfo(
-            str(build["version"]),
-            topology,
-            {"max_size": options.max_pool_size or 0, "min_size": options.min_pool_size, **self._pool_use()},
-        )
-
     async def close(self) -> None:
         """Close the client."""
         await self.client.close()
-
-    def _native_client(self) -> Any:
-        return self.client
-
-    def _topology(self) -> Any:
-        return self._native_client().topology_description
-
-    def _client_options(self) -> Any:
-        return self._native_client().options
-
-    async def _find_server(self) -> None:
-        """Wait for a server no longer than the configuration says.
-
-        With an operation's deadline set, PyMongo lets server selection use all of it and passes over
-        `serverSelectionTimeoutMS` (`get_server_selection_timeout` in its `topology_shared`).
-        """
-        with pymongo.timeout(self._client_options().server_selection_timeout):
-            await self.client.admin.command("ping")
-
-    def _pool_use(self) -> dict[str, int]:
-        """Count connections; PyMongo tells of them only by events, which would cost every operation."""
-        servers = getattr(getattr(self._native_client(), "_topology", None), "_servers", {})
-        pools = [server.pool for server in servers.values()]
-        return {
-            "in_use": sum(getattr(pool, "active_sockets", 0) for pool in pools),
-            "idle": sum(len(getattr(pool, "conns", ())) for pool in pools),
-        }
-
-    async def _admin(self, command: dict[str, Any], timeout: float) -> Document:
-        try:
-            with pymongo.timeout(timeout * _OWN_PART):
-                answer: Document = await asyncio.wait_for(self.client.admin.command(command), timeout * _OWN_PART)
-                return answer
-        except TimeoutError as error:
-            raise self._unanswered() from error
-        except DRIVER_ERRORS as error:
-            raise translate(error) from error
-        except RuntimeError as error:
-            if "event loop" not in str(error):
-                raise
-            raise translate(error) from error
-
-    def _unanswered(self) -> MongoDBORMError:
-        """Return the error for a server that did not answer, with what was found out about it meanwhile."""
-        found = [server.error for server in self._topology().server_descriptions().values() if server.error]
-        if found:
-            return translate(pymongo_errors.ServerSelectionTimeoutError("; ".join(map(str, found))))
-        return translate(pymongo_errors.NetworkTimeout("timed out"))
 
     def _collection(self, target: Target) -> Any:
         key = (target.database, target.collection)
