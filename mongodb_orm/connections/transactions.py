@@ -113,6 +113,8 @@ class Transaction:
         elif outcome == "aborted":
             self._mementos.restore()
             await call_all(unit.on_rollback)
+        else:
+            await call_all(unit.on_unknown)
         if failure is not None and failure is not error:
             raise failure
         if (
@@ -171,12 +173,13 @@ def _note_commit(kind: type[BaseException] | None, error: BaseException | None, 
 def _commit_error(error: MongoDBORMError) -> MongoDBORMError:
     if error.has_label(TRANSIENT):
         return _transient(error)
-    if error.has_label(UNKNOWN_OUTCOME):
+    if error.has_label(UNKNOWN_OUTCOME) or error.is_outcome_unknown:
         return TransactionError(
             "It is not known whether the transaction was committed.",
             hint="Look at what it should have written before you do it again.",
             code=error.code,
-            labels=error.labels,
+            labels=tuple(dict.fromkeys((*error.labels, UNKNOWN_OUTCOME))),
+            is_outcome_unknown=True,
         )
     return TransactionError(
         f"The transaction could not be committed: {error.problem}", code=error.code, labels=error.labels

@@ -38,6 +38,7 @@ class Unit:
         failure: The error that made it fail.
         on_commit: What to call after the commit.
         on_rollback: What to call after an abort.
+        on_unknown: What to call when it is not known whether the commit was done.
     """
 
     def __init__(self, driver: Driver, session: Any, *, is_transaction: bool) -> None:
@@ -48,6 +49,7 @@ class Unit:
         self.failure: BaseException | None = None
         self.on_commit: list[Callback] = []
         self.on_rollback: list[Callback] = []
+        self.on_unknown: list[Callback] = []
         self._task = asyncio.current_task()
 
     def fail(self, error: BaseException) -> None:
@@ -215,6 +217,17 @@ async def on_rollback(callback: Callback) -> None:
     unit = transaction_unit()
     if unit is not None:
         unit.on_rollback.append(callback)
+
+
+async def on_outcome(committed: Callback, unknown: Callback) -> None:
+    """Call one function after the transaction's commit, another one when nobody knows whether that was done.
+
+    Without a transaction the first is called at once.
+    """
+    await on_commit(committed)
+    unit = transaction_unit()
+    if unit is not None:
+        unit.on_unknown.append(unknown)
 
 
 async def call_all(callbacks: list[Callback]) -> None:

@@ -27,6 +27,7 @@ from ..exceptions import (
     QueryError,
     TimeoutError,
     TransientTransactionError,
+    UnconfirmedWriteError,
     UnencodableValueError,
 )
 from ..types import Target
@@ -171,6 +172,15 @@ def _operation(error: BaseException, target: Target | None) -> MongoDBORMError:
     )
 
 
+def _unconfirmed_write(code: int | None, error: BaseException, target: Target | None) -> UnconfirmedWriteError:
+    return UnconfirmedWriteError(
+        f"MongoDB stored the write, but too few members confirmed it{_of(target)}.",
+        hint="It may be lost in a failover. Read again what matters.",
+        code=code,
+        labels=_labels(error),
+    )
+
+
 def _missing_index(index_type: str, code: int, target: Target | None) -> MissingIndexError:
     model = target.model if target else None
     what = "words" if index_type == "text" else "distance"
@@ -210,9 +220,7 @@ def _bulk(error: BaseException, target: Target | None) -> MongoDBORMError:
         concern = (details.get("writeConcernErrors") or [{}])[-1]
         if concern.get("code") in _TIMEOUT_CODES:
             return _timeout(error, target)
-        return OperationError(
-            "MongoDB did not confirm the bulk write.", code=concern.get("code"), labels=_labels(error)
-        )
+        return _unconfirmed_write(concern.get("code"), error, target)
     failures = tuple(BulkFailure(entry["index"], _write_error(entry, target)) for entry in write_errors)
     return BulkError(
         f"{len(failures)} documents could not be written.",
@@ -266,6 +274,10 @@ _TABLE: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], _Buil
     (driver_errors.DocumentTooLarge, _too_large),
     ((driver_errors.ExecutionTimeout, driver_errors.WTimeoutError, driver_errors.NetworkTimeout), _timeout),
     (driver_errors.WaitQueueTimeoutError, _timeout),
+    (
+        driver_errors.WriteConcernError,
+        lambda error, target: _unconfirmed_write(getattr(error, "code", None), error, target),
+    ),
     (driver_errors.ServerSelectionTimeoutError, _no_server),
     (driver_errors.ConnectionFailure, _broken),
     (driver_errors.OperationFailure, _operation),

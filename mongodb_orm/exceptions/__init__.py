@@ -28,6 +28,7 @@
     │   └── BulkDuplicateError                        ... because of a unique index; a DuplicateDocumentError too
     ├── IndexConflictError                            the index exists with other options
     └── OperationError                                the server refused the operation
+        ├── UnconfirmedWriteError                     stored, but not confirmed by enough members
         ├── MissingIndexError                         a search by words or distance needs an index
         └── TransactionError                          a transaction could not go on
             └── TransientTransactionError             ... for a passing reason: do all of it again
@@ -68,6 +69,7 @@ from .operations import (
     OperationError,
     TransactionError,
     TransientTransactionError,
+    UnconfirmedWriteError,
 )
 from .queries import (
     InvalidTokenError,
@@ -110,6 +112,7 @@ __all__ = [
     "TimeoutError",
     "TransactionError",
     "TransientTransactionError",
+    "UnconfirmedWriteError",
     "UnencodableValueError",
     "UnknownFieldError",
     "UnknownLookupError",

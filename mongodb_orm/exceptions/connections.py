@@ -60,6 +60,8 @@ class ConnectionError(MongoDBORMError, builtins.ConnectionError):  # noqa: A001 
     After a write the outcome is unknown: most writes that end like this are in fact stored.
     """
 
+    is_outcome_unknown = True
+
 
 class ConnectionClosedError(ConnectionError):
     """The client was closed, or belongs to another event loop."""
@@ -67,3 +69,5 @@ class ConnectionClosedError(ConnectionError):
 
 class TimeoutError(MongoDBORMError, builtins.TimeoutError):  # noqa: A001 - the name is the contract
     """The deadline passed. After a write the outcome is unknown."""
+
+    is_outcome_unknown = True

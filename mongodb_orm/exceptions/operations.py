@@ -63,6 +63,12 @@ class OperationError(MongoDBORMError):
     """The server refused the operation; `code` and `labels` say why."""
 
 
+class UnconfirmedWriteError(OperationError):
+    """The primary stored the write, and the members that the write concern asks for did not confirm it."""
+
+    is_outcome_unknown = True
+
+
 class MissingIndexError(OperationError):
     """A search by words needs a text index, one by distance a `2dsphere` index, and `hint` one that exists.
 

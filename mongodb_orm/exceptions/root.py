@@ -17,9 +17,12 @@ class MongoDBORMError(Exception):
         code: The server's error code, where the server said no.
         labels: The server's error labels, such as `"TransientTransactionError"`.
         docs_page: The place in the documentation that explains the error; a traceback shows it below the message.
+        is_outcome_unknown: Whether a write that ended like this may be stored or not: only reading tells.
 
     Facts such as `model`, `field`, `value` and `index` are attributes of the errors that know them.
     """
+
+    is_outcome_unknown: bool = False
 
     def __init__(
         self, problem: str, *, hint: str = "", code: int | None = None, labels: Sequence[str] = (), **facts: Any

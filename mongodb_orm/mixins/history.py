@@ -136,8 +136,12 @@ class ActorMixin(MappedModel):
     @before(QueryUpdate, order=1000)
     @classmethod
     def _note_updater_of_many(cls, write: QueryWrite) -> None:
-        who, stored = current_actor(), spec_of(cls).fields["updated_by"].stored
+        who, fields = current_actor(), spec_of(cls).fields
+        created, stored = fields["created_by"].stored, fields["updated_by"].stored
         if who is None or not isinstance(write.update, dict):
             return
-        if not any(stored in fields for fields in write.update.values()):
+        made = write.update.get("$setOnInsert", {})
+        if "_id" in made:  # the document that an upsert makes where there is none
+            made.update({name: who for name in (created, stored) if made.get(name) is None})
+        elif not any(stored in fields for fields in write.update.values()):
             write.update.setdefault("$set", {})[stored] = who

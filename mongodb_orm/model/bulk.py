@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ..persistence import bulk, bulk_saving, bulk_writing
+from ..persistence import bulk, bulk_deleting, bulk_saving, bulk_writing
 from ..persistence.bulk_saving import BulkSaved
 from ..persistence.bulk_writing import Progress
 from .writing import WritableModel
@@ -124,4 +124,4 @@ class BulkModel(WritableModel):
         Raises:
             BulkError: When somebody saved some objects meanwhile (`VersionedMixin`); the others are deleted.
         """
-        return await bulk_saving.bulk_delete(cls, items)
+        return await bulk_deleting.bulk_delete(cls, items)

@@ -10,28 +10,24 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from ..codec import encode
 from ..commands import Command, Delete
+from ..connections.units import call_all, in_transaction
 from ..executor import run
-from ..hooks import Create, Event, Hook, QueryDelete, QueryUpdate, Restore, Save, Validate, hooks_of, is_skipped
-from ..hooks import Delete as DeleteEvent
+from ..hooks import Create, Event, Hook, QueryDelete, QueryUpdate, Save, Validate, hooks_of, is_skipped
 from ..hooks import Update as UpdateEvent
-from ..schema import MappedModel, database_of
+from ..schema import MappedModel
 from .notices import Kind, Written, observers, tell
 from .recording import record, record_changes, stored_matches
+from .telling import KINDS, Pair, doubts_of, grouped, is_partial, is_unknown, notices_of, raw_of
 
 D = TypeVar("D", bound=MappedModel)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_KINDS: dict[type[Event], Kind] = {
-    Create: "create",
-    UpdateEvent: "update",
-    DeleteEvent: "delete",
-    Restore: "restore",
-}
 _LEADING: dict[type[Event], tuple[type[Event], ...]] = {
     Create: (Save, Create, Validate),
     UpdateEvent: (Save, UpdateEvent, Validate),
@@ -76,7 +72,7 @@ def attended(
             if observers or hooks_of(type(document)):
                 happening = event
                 if event is Save:
-                    if _raw(document) is None:
+                    if raw_of(document) is None:
                         return function(document, *args, **kwargs)
                     happening = UpdateEvent
                 return attend(happening, (document,), lambda: function(document, *args, **kwargs))
@@ -99,8 +95,9 @@ async def attend(event: type[Event], documents: Sequence[MappedModel], write: Ca
         write: Writes them, and gives those that it wrote a new snapshot; an answer of False says that nothing was
             there to be written.
     """
-    olds = [_raw(document) for document in documents]
+    pairs = [(document, raw_of(document)) for document in documents]
     mementos: list[_Memento] = []
+    is_begun = False
     try:
         for leading in _LEADING.get(event, (event,)):
             for document in documents:
@@ -108,17 +105,20 @@ async def attend(event: type[Event], documents: Sequence[MappedModel], write: Ca
                 if hooks and not is_skipped(leading):
                     mementos.append(_Memento(document))
                     await run_hooks(hooks, document)
+        is_begun = True
         result = await write()
     except BaseException as error:
-        written = [pair for pair in zip(documents, olds, strict=True) if _raw(pair[0]) is not pair[1]]
+        written = [pair for pair in pairs if raw_of(pair[0]) is not pair[1]]
         done = {id(document) for document, _ in written}
+        others = [pair for pair in pairs if id(pair[0]) not in done]
+        doubts = doubts_of(event, others) if observers and is_begun and is_unknown(error) else []
         for memento in reversed(mementos):
             if id(memento.document) not in done:
                 memento.restore()
-        if written and isinstance(error, Exception):
-            await _conclude(event, written)
+        with_hooks = isinstance(error, Exception)  # a cancelled task does no more than it must
+        await call_all([partial(_conclude, event, written, with_hooks=with_hooks), *_tellings(doubts)])
         raise
-    written = [pair for pair in zip(documents, olds, strict=True) if _raw(pair[0]) is not pair[1]]
+    written = [pair for pair in pairs if raw_of(pair[0]) is not pair[1]]
     if written and not _says_no(result):
         await _conclude(event, written)
     return result
@@ -148,46 +148,72 @@ async def run_by_query(
     olds = (
         await stored_matches(model, filter_, database, getattr(asked, "collation", None)) if hooks.keeps_history else {}
     )
-    answer = await run(model, command, database=database)
+    after: list[Callable[[], Awaitable[None]]] = []
+    try:
+        answer = await run(model, command, database=database)
+    except BaseException as error:
+        if hooks.keeps_history and is_partial(asked, error) and not in_transaction():
+            after.append(partial(record_changes, model, kind, olds, None, database))
+        if observers and (is_unknown(error) or is_partial(asked, error)):
+            notice = Written(model, kind, database, filter=filter_, update=update, matched=0, is_certain=False)
+            after.append(partial(tell, notice))
+        await call_all(after)
+        raise
+    made = getattr(answer, "upserted_id", None)
     if hooks.keeps_history:
-        await record_changes(model, kind, olds, getattr(answer, "upserted_id", None), database)
-    matched = _matched(answer)
+        after.append(partial(record_changes, model, kind, olds, made, database))
+    matched = _written(asked, answer)
+    kind = kind if made is None else "create"
     if matched:
-        old, new = _found(command, answer)
-        if not is_skipped(event):
-            await run_hooks(hooks.after.get(event, ()), QueryWrite(model, kind, filter_, update, matched), model)
         if observers:
-            await tell(Written(model, kind, database, old, new, filter_, update, matched))
+            after.append(partial(tell, _notice(model, kind, database, command, answer)))
+        if not is_skipped(event):
+            write = QueryWrite(model, kind, filter_, update, matched)
+            after.append(partial(run_hooks, hooks.after.get(event, ()), write, model))
+    await call_all(after)
     return answer
 
 
-def _found(command: Any, answer: Any) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+def _notice(model: type[MappedModel], kind: Kind, database: str | None, command: Any, answer: Any) -> Written:
+    """Return the notice of a write by query, with the document as it was or as it is where the answer shows it."""
+    update: Any = getattr(command, "update", None)
+    if kind == "create" and update.keys() == {"$setOnInsert"}:
+        return Written(model, kind, database, (None,), (encode(update["$setOnInsert"], model=model.__name__),))
     found = (answer,) if isinstance(answer, bytes) else ()
-    return ((), found) if getattr(command, "return_new", False) else (found, ())
+    old, new = ((), found) if getattr(command, "return_new", False) else (found, ())
+    return Written(model, kind, database, old, new, command.filter, update, _written(command, answer))
 
 
-def _matched(answer: Any) -> int:
+def _written(command: Any, answer: Any) -> int:
+    """Return how many documents a write by query concerned; an upsert may leave the one that it finds as it is."""
     if isinstance(answer, int):
         return answer
     if answer is None or isinstance(answer, bytes):
         return int(answer is not None)
-    return int(answer.matched) or int(getattr(answer, "upserted_id", None) is not None)
+    if getattr(command, "upsert", False):
+        return int(answer.modified or answer.upserted_id is not None)
+    return int(answer.matched)
 
 
-async def _conclude(event: type[Event], written: list[tuple[MappedModel, bytes | None]]) -> None:
-    for model in dict.fromkeys(type(document) for document, _ in written):
-        own = [pair for pair in written if type(pair[0]) is model]
-        kind, database = _KINDS[event], database_of(own[0][0])
-        old, new = tuple(before or None for _, before in own), tuple(_raw(document) or None for document, _ in own)
+async def _conclude(event: type[Event], written: Sequence[Pair], *, with_hooks: bool = True) -> None:
+    """Do what comes after a write of objects; the history is kept and observers are told, whichever of it fails."""
+    after: list[Callable[[], Awaitable[None]]] = []
+    for model, database, own in grouped(written):
         if hooks_of(model).keeps_history:
-            await record(model, kind, list(zip(old, new, strict=True)), database=database)
-        if observers:
-            await tell(Written(model, kind, database, old, new, matched=len(own)))
+            changed = [(before or None, raw_of(document) or None) for document, before in own]
+            after.append(partial(record, model, KINDS[event], changed, database=database))
+    await call_all([*after, *(_tellings(notices_of(event, written)) if observers else ())])
+    if not with_hooks:
+        return
     for trailing in _TRAILING.get(event, (event,)):
         for document, _ in written:
             hooks = hooks_of(type(document)).after.get(trailing)
             if hooks and not is_skipped(trailing):
                 await run_hooks(hooks, document)
+
+
+def _tellings(notices: Sequence[Written]) -> list[Callable[[], Awaitable[None]]]:
+    return [partial(tell, notice) for notice in notices]
 
 
 async def run_hooks(hooks: Sequence[Hook], subject: Any, model: type[MappedModel] | None = None) -> None:
@@ -204,11 +230,6 @@ async def run_hooks(hooks: Sequence[Hook], subject: Any, model: type[MappedModel
 
 def _says_no(answer: object) -> bool:
     return answer is False
-
-
-def _raw(document: MappedModel) -> bytes | None:
-    raw: bytes | None = getattr(document, "_mongo_snapshot", None)
-    return raw
 
 
 class _Memento:

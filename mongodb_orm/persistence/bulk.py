@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from ..codec import codec_of
@@ -23,12 +23,14 @@ from ..schema import MappedModel, is_new, set_snapshot, spec_of
 from ..schema.mementos import is_open, touch
 from ..timestamps import current_datetime
 from .attending import attend
+from .changing import refuse_foreign
 from .identifiers import new_ids, note_given_id
 from .notices import observers
 from .saving import is_certain, revalidate, stamp_new
 from .validating import validate
 
 D = TypeVar("D", bound=MappedModel)
+T = TypeVar("T")
 
 CHUNK = 1000
 """Documents in one `insert` command; small enough to let other tasks run in between."""
@@ -104,6 +106,7 @@ def _build_all(model: type[D], items: list[Any]) -> list[D]:
 
 def _build(model: type[D], item: Any) -> D:
     if isinstance(item, model):
+        refuse_foreign(model, item)
         if not is_new(item):
             raise InvalidValueError(
                 f"{item!r} is stored already.", hint="Use save() to update it.", model=model.__name__, value=item
@@ -161,6 +164,39 @@ def chunks(raws: list[bytes]) -> Iterator[tuple[int, list[bytes]]]:
         size += len(raw)
     if start < len(raws):
         yield start, raws[start:]
+
+
+def chunks_of(items: Iterable[T], place: Callable[[T], object] = lambda item: None) -> Iterator[list[T]]:
+    """Cut what goes into one command each: neighbours that are in the same place."""
+    chunk: list[T] = []
+    for item in items:
+        if chunk and (len(chunk) == CHUNK or place(item) != place(chunk[0])):
+            yield chunk
+            chunk = []
+        chunk.append(item)
+    if chunk:
+        yield chunk
+
+
+def chosen_objects(model: type[D], documents: Iterable[Any]) -> list[tuple[int, D]]:
+    """Return objects with their positions; one that is there twice comes once.
+
+    Raises:
+        InvalidValueError: When something is no object of the model.
+    """
+    if isinstance(documents, str | bytes | Mapping) or not isinstance(documents, Iterable):
+        raise InvalidValueError("A list of objects is needed.", model=model.__name__, value=documents)
+    unique: dict[int, tuple[int, D]] = {}
+    for index, item in enumerate(documents):
+        if not isinstance(item, model):
+            raise InvalidValueError(
+                f"An object of {model.__name__} is needed, not of {type(item).__name__}.",
+                model=model.__name__,
+                value=item,
+            )
+        refuse_foreign(model, item)
+        unique.setdefault(id(item), (index, item))
+    return list(unique.values())
 
 
 def _fate(start: int, end: int, total: int, written: int) -> str:

@@ -1,4 +1,4 @@
-"""Many objects saved or deleted at once, each with its own update."""
+"""Many objects saved at once, and many documents updated, each with its own values."""
 
 from __future__ import annotations
 
@@ -6,30 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from ..codec import decode, decode_all
-from ..commands import BulkWrite, DeleteOne, Find, UpdateOne
+from ..commands import BulkWrite, Find, UpdateOne
 from ..compiler.casting import Place, cast
 from ..compiler.changes import compile_update, stamped
 from ..compiler.scopes import hidden_filter
-from ..exceptions import (
-    BulkError,
-    BulkFailure,
-    InvalidValueError,
-    MongoDBORMError,
-    StaleDocumentError,
-    ValidationError,
-    relocated,
-)
+from ..connections.units import in_transaction
+from ..exceptions import BulkError, BulkFailure, InvalidValueError, ValidationError, relocated
 from ..executor import run, stream
-from ..hooks import Create, Delete, Update
-from ..schema import MappedModel, database_of, is_new, mark_deleted, set_snapshot, snapshot_of, spec_of
+from ..hooks import Create, Update
+from ..schema import MappedModel, database_of, is_new, snapshot_of, spec_of
 from ..schema.mementos import touch
 from ..timestamps import current_datetime
 from ..tracking import same
 from .attending import attend, run_by_query
-from .bulk import CHUNK, bulk_error, create_all
-from .changing import loaded_snapshot
-from .deleting import delete_matching, mark_of
-from .locking import reason_of_miss, version_filter
+from .bulk import bulk_error, chosen_objects, chunks_of, create_all
+from .locking import reason_of_bulk_miss
 from .saving import Pending, accept, prepare, revalidate, take_back
 
 D = TypeVar("D", bound=MappedModel)
@@ -58,9 +49,9 @@ async def bulk_save(model: type[D], documents: Iterable[D], *, ordered: bool = F
         ValidationError: When a value does not fit; locations begin with the position, and nothing is stored.
         BulkError: When some could not be written; it says which.
     """
-    chosen = _objects(model, documents)
-    new = [(index, document) for index, document in enumerate(chosen) if is_new(document)]
-    stored = [(index, document) for index, document in enumerate(chosen) if not is_new(document)]
+    chosen = chosen_objects(model, documents)
+    new = [(index, document) for index, document in chosen if is_new(document)]
+    stored = [(index, document) for index, document in chosen if not is_new(document)]
     errors: list[tuple[tuple[int | str, ...], ValidationError]] = []
     for index, document in new:
         try:
@@ -111,48 +102,31 @@ async def bulk_update(
         )
     now, place = current_datetime(), Place(spec.name, spec.id_field)
     hidden = hidden_filter(spec, "active") or {}
-    operations: list[UpdateOne] = []
-    for id_, values in changes.items():
+    operations: list[tuple[int, UpdateOne]] = []
+    for index, (id_, values) in enumerate(changes.items()):
         compiled = compile_update(spec, (), values)
         if compiled:
             compiled = stamped(spec, compiled, now)
             filter_ = {"_id": cast(spec.id_shape, id_, place), **hidden}
-            operations.append(UpdateOne(filter_, compiled.update, compiled.array_filters))
+            operations.append((index, UpdateOne(filter_, compiled.update, compiled.array_filters)))
     matched = 0
-    for start in range(0, len(operations), CHUNK):
-        command = BulkWrite(operations=operations[start : start + CHUNK], ordered=ordered)
-        matched += (await run_by_query(model, command, kind="update")).matched
+    failures: list[BulkFailure] = []
+    done: list[tuple[int, UpdateOne]] = []
+    for chunk in chunks_of(operations):
+        command = BulkWrite(operations=[operation for _, operation in chunk], ordered=ordered)
+        try:
+            matched += (await run_by_query(model, command, kind="update")).matched
+            done += chunk
+        except BulkError as error:
+            refused = {failure.index: failure.error for failure in error.failures}
+            failures += [BulkFailure(chunk[position][0], reason) for position, reason in refused.items()]
+            tried = chunk[: min(refused)] if ordered else chunk
+            done += [pair for position, pair in enumerate(tried) if position not in refused]
+            if ordered:
+                break
+    if failures:
+        raise bulk_error(model, failures, await _found(model, done))
     return matched
-
-
-async def bulk_delete(model: type[D], items: Iterable[Any]) -> int:
-    """Delete objects, or documents by id, by the model's policy.
-
-    Raises:
-        InvalidValueError: When an item is neither an object of the model nor an id.
-        BulkError: When versions say that somebody saved some meanwhile.
-    """
-    spec, place = spec_of(model), Place(model.__name__, spec_of(model).id_field)
-    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
-        raise InvalidValueError("bulk_delete takes a list of objects or ids.", model=spec.name, value=items)
-    chosen = list(items)
-    objects = [item for item in chosen if isinstance(item, MappedModel)]
-    ids = [cast(spec.id_shape, item, place) for item in chosen if not isinstance(item, MappedModel)]
-    for document in _objects(model, objects):
-        loaded_snapshot(document)  # an object that is not stored is an error before anything is sent
-    deleted = 0
-    for start in range(0, len(ids), CHUNK):
-        filter_ = {"_id": {"$in": ids[start : start + CHUNK]}, **(hidden_filter(spec, "active") or {})}
-        deleted += await delete_matching(model, filter_)
-    if objects:
-        counts: list[int] = []
-
-        async def delete() -> None:
-            counts.append(await _delete_objects(model, objects))
-
-        await attend(Delete, objects, delete)
-        deleted += counts[0]
-    return deleted
 
 
 async def _prepared(model: type[D], stored: Sequence[tuple[int, D]]) -> list[tuple[int, D, Pending]]:
@@ -182,40 +156,56 @@ async def _send(
 ) -> tuple[list[BulkFailure], list[int]]:
     failures: list[BulkFailure] = []
     written: list[int] = []
-    waiting = list(prepared)
+    waiting = {id(document): (document, pending) for _, document, pending in prepared}
     try:
-        while waiting and not (failures and ordered):
-            chunk, waiting = waiting[:CHUNK], waiting[CHUNK:]
-            refused: dict[int, Exception] = {}
-            operations = [UpdateOne(pending.filter, pending.update) for _, _, pending in chunk]
-            tried = range(len(chunk))
-            matched = None
-            try:
-                command = BulkWrite(operations=operations, ordered=ordered)
-                matched = (await run(model, command, database=database_of(chunk[0][1]))).matched
-            except BulkError as error:
-                refused = {failure.index: failure.error for failure in error.failures}
-                tried = range(min(refused) + 1) if ordered else tried
-            except BaseException:
-                waiting = [*chunk, *waiting]
-                raise
-            if matched != len(chunk):
-                refused |= await _missed(
-                    model, [chunk[position] for position in tried if position not in refused], chunk
-                )
+        for chunk in chunks_of(prepared, lambda item: database_of(item[1])):
+            refused, tried = await _send_some(model, chunk, ordered)
             for position, (index, document, pending) in enumerate(chunk):
                 if position in refused:
                     failures.append(BulkFailure(index, refused[position]))
-                    take_back(document, pending)
                 elif position in tried:
                     written.append(index)
                     accept(document, pending)
-                else:
-                    take_back(document, pending)
+                    del waiting[id(document)]
+            if failures and ordered:
+                break
     finally:
-        for _, document, pending in waiting:
+        for document, pending in waiting.values():
             take_back(document, pending)
     return failures, written
+
+
+async def _send_some(
+    model: type[D], chunk: list[tuple[int, D, Pending]], ordered: bool
+) -> tuple[dict[int, Exception], range]:
+    """Send one command; return which positions were refused and why, and which were tried."""
+    refused: dict[int, Exception] = {}
+    tried = range(len(chunk))
+    operations = [UpdateOne(pending.filter, pending.update) for _, _, pending in chunk]
+    try:
+        command = BulkWrite(operations=operations, ordered=ordered)
+        if (await run(model, command, database=database_of(chunk[0][1]))).matched == len(chunk):
+            return refused, tried
+    except BulkError as error:
+        refused = {failure.index: failure.error for failure in error.failures}
+        tried = range(min(refused) + 1) if ordered else tried
+        if in_transaction():  # which is over, so that nothing else was written, and nothing can be read
+            return refused, range(0)
+    return refused | await _missed(
+        model, [chunk[position] for position in tried if position not in refused], chunk
+    ), tried
+
+
+async def _found(model: type[MappedModel], operations: list[tuple[int, UpdateOne]]) -> list[int]:
+    """Return the positions of those updates that found a document."""
+    if in_transaction():  # which is over, so that nothing was written
+        return []
+    found: set[Any] = set()
+    for chunk in chunks_of(operations):
+        command = Find(filter={"$or": [operation.filter for _, operation in chunk]}, projection={"_id": 1})
+        async for batch in stream(model, command):
+            found |= {_key(row["_id"]) for row in decode_all(batch)}
+    return [index for index, operation in operations if _key(operation.filter["_id"]) in found]
 
 
 async def _missed(
@@ -238,7 +228,7 @@ async def _missed(
         sent = decode(pending.raw)
         there = found.get(_key(sent["_id"]))
         if there is None or (is_versioned and not _holds(there, sent)):
-            missed[positions[id(document)]] = await reason_of_miss(document)
+            missed[positions[id(document)]] = await reason_of_bulk_miss(document)
     return missed
 
 
@@ -251,59 +241,3 @@ def _holds(stored: Any, sent: Any) -> bool:
 
 def _key(id_: Any) -> Any:
     return repr(id_) if isinstance(id_, dict | list) else id_
-
-
-async def _delete_objects(model: type[MappedModel], documents: Sequence[MappedModel]) -> int:
-    spec, deleted = spec_of(model), 0
-    failures: list[BulkFailure] = []
-    for start in range(0, len(documents), CHUNK):
-        chunk = documents[start : start + CHUNK]
-        operations: list[UpdateOne | DeleteOne] = []
-        marks = []
-        for document in chunk:
-            touch(document)
-            stored = decode(loaded_snapshot(document))
-            if spec.deletion is None:
-                operations.append(DeleteOne({"_id": stored["_id"], **version_filter(spec, stored)}))
-            else:
-                mark = mark_of(document, current_datetime())
-                marks.append(mark)
-                operations.append(UpdateOne(mark.filter, mark.update))
-        answer = await run(model, BulkWrite(operations=operations, ordered=False), database=database_of(chunk[0]))
-        done = answer.matched if spec.deletion else answer.deleted
-        deleted += done
-        stale: dict[int, MongoDBORMError] = {}
-        if done != len(chunk) and spec.versioning is not None:
-            stale = await _stale(chunk)
-        for position, document in enumerate(chunk):
-            if position in stale:
-                failures.append(BulkFailure(start + position, stale[position]))
-            elif spec.deletion is None:
-                mark_deleted(document)
-            else:
-                vars(document).update(marks[position].values)
-                set_snapshot(document, marks[position].raw)
-    if failures:
-        failed = {failure.index for failure in failures}
-        raise bulk_error(model, failures, [index for index in range(len(documents)) if index not in failed])
-    return deleted
-
-
-async def _stale(documents: Sequence[MappedModel]) -> dict[int, MongoDBORMError]:
-    reasons = {position: await reason_of_miss(document) for position, document in enumerate(documents)}
-    return {position: reason for position, reason in reasons.items() if isinstance(reason, StaleDocumentError)}
-
-
-def _objects(model: type[D], documents: Iterable[Any]) -> list[D]:
-    if isinstance(documents, str | bytes | Mapping) or not isinstance(documents, Iterable):
-        raise InvalidValueError("A list of objects is needed.", model=model.__name__, value=documents)
-    chosen = list(documents)
-    for item in chosen:
-        if not isinstance(item, model):
-            raise InvalidValueError(
-                f"An object of {model.__name__} is needed, not of {type(item).__name__}.",
-                model=model.__name__,
-                value=item,
-            )
-    unique = {id(item): item for item in chosen}
-    return list(unique.values())

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 from ..connections.attempts import run_transaction
 from ..exceptions import ConfigurationError, InvalidValueError
 from ..schema import MappedModel, spec_of
-from . import bulk, bulk_saving
+from . import bulk, bulk_deleting, bulk_saving
 
 D = TypeVar("D", bound=MappedModel)
 
@@ -220,7 +220,7 @@ class _Gathered:
             result = await bulk_saving.bulk_save(model, documents.values(), ordered=ordered)
             saved += result.created + result.updated
         for model, documents in self._deleted.items():
-            deleted += await bulk_saving.bulk_delete(model, documents.values())
+            deleted += await bulk_deleting.bulk_delete(model, documents.values())
         return saved, deleted
 
 

@@ -146,6 +146,22 @@ def loaded_snapshot(document: MappedModel) -> bytes:
     return snapshot
 
 
+def refuse_foreign(model: type[MappedModel], document: MappedModel) -> None:
+    """Refuse an object of a subclass that has a collection of its own.
+
+    Raises:
+        InvalidValueError: When the object's documents are not in the model's collection.
+    """
+    own, asked = spec_of(type(document)), spec_of(model)
+    if own.collection != asked.collection:
+        raise InvalidValueError(
+            f"{document!r} belongs into the collection {own.collection}, not into {asked.collection}.",
+            hint=f"Call the verb of {own.name}.",
+            model=asked.name,
+            value=document,
+        )
+
+
 def missing(document: MappedModel, why: str) -> DocumentNotFoundError:
     """Return the error for an object whose document is not there."""
     spec = spec_of(type(document))

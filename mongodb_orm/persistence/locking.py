@@ -64,6 +64,18 @@ async def reason_of_miss(document: MappedModel, *, is_conditional: bool = False)
     return missing(document, "is no longer stored")
 
 
+async def reason_of_bulk_miss(document: MappedModel) -> MongoDBORMError:
+    """Return why a bulk write did not find an object's document as it was.
+
+    A bulk write tells only how many it found. When somebody saved the document twice since, or once after this write
+    did, the two cannot be told apart, and the error says so.
+    """
+    reason = await reason_of_miss(document)
+    if isinstance(reason, StaleDocumentError) and (reason.found or 0) > (reason.expected or 1) + 1:
+        reason.is_outcome_unknown = True
+    return reason
+
+
 async def merge_stored(document: MappedModel) -> None:
     """Bring what others changed into an object, where they changed something else than it did.
 

@@ -13,6 +13,7 @@ from ..schema import MappedModel, is_new, mark_deleted, set_database, spec_of
 from ..schema.mementos import touch
 from ..timestamps import current_datetime
 from .attending import run_by_query
+from .changing import refuse_foreign
 from .deleting import marking
 from .saving import revalidate, stamp_new
 
@@ -66,6 +67,7 @@ async def find_and_replace(
             model=spec.name,
             value=replacement,
         )
+    refuse_foreign(model, document)
     given = vars(document)[spec.id_field]
     if given is not None:
         raise InvalidValueError(

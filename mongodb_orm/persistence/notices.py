@@ -1,15 +1,15 @@
-"""Telling what was written: observers hear of every successful write, whichever way it went."""
+"""Telling what was written: observers hear of every write, whichever way it went."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..codec import decode
-from ..connections.units import on_commit
+from ..connections.units import on_outcome
 from ..schema import MappedModel
 from ..types import Document
 
@@ -18,19 +18,24 @@ Kind = Literal["create", "update", "delete", "restore"]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One successful write, as the database has it: names and values are the stored ones.
+    """One write, as the database has it: names and values are the stored ones.
 
-    A write of objects carries their documents, a write by query its filter.
+    A write of objects carries their documents, a write by query its filter. What an object did not know, its documents
+    do not tell: fields that it did not load, and changes that others made meanwhile.
 
     Attributes:
         model: The model class.
         kind: What was done; a soft delete is a `delete`.
         database: The database, when it is not the model's own.
         old: The documents as they were, as BSON; None where there was none, or it is not known.
-        new: The documents as they are now, as BSON; None where there is none, or it is not known.
+        new: The documents as they are now, as BSON; None where there is none, or it is not known. Where the write
+            is not certain: as they would be.
         filter: The filter of a write by query, None for a write of objects.
-        update: The update of a write by query.
+        update: The update of a write by query; None where it removes, or where each document has its own.
         matched: How many documents were concerned.
+        is_certain: Whether it is known that it was written. It is not after a lost connection, a timeout, a
+            cancellation, or a write by query that failed half-way: each document may be as in `old` or as in `new`,
+            each that the filter matched may be written or not. A cache forgets them.
     """
 
     model: type[MappedModel]
@@ -41,6 +46,7 @@ class Written:
     filter: Mapping[str, Any] | None = None
     update: Any = None
     matched: int = 1
+    is_certain: bool = True
 
     @property
     def before(self) -> Document | None:
@@ -77,7 +83,10 @@ observers: list[tuple[type[MappedModel], Observer]] = []
 
 
 def observe(model: type[MappedModel], callback: Observer) -> Callable[[], None]:
-    """Call a function after every successful write of a model or of its subclasses; `BaseModel` means all models.
+    """Call a function after every write of a model or of its subclasses; `BaseModel` means all models.
+
+    Inside a transaction it is called after the commit, and not at all when the transaction is dropped. Of a write
+    whose outcome is not known it hears too, as `Written.is_certain` says.
 
     An error of the function reaches the caller of the write, which is done nevertheless; the other observers are told
     all the same.
@@ -105,7 +114,9 @@ async def tell(written: Written) -> None:
     """Tell the observers of a write."""
     listening = [callback for model, callback in observers if issubclass(written.model, model)]
     if listening:
-        await on_commit(lambda: _call_all(listening, written))
+        await on_outcome(
+            lambda: _call_all(listening, written), lambda: _call_all(listening, replace(written, is_certain=False))
+        )
 
 
 async def _call_all(listening: list[Observer], written: Written) -> None:

@@ -10,14 +10,7 @@ from typing import Any, TypeVar
 from ..codec import codec_for, codec_of, decode
 from ..commands import FindOne, InsertOne, Update
 from ..compiler.filters import compile_filter, merge
-from ..exceptions import (
-    ConnectionError,
-    InvalidValueError,
-    MongoDBORMError,
-    StaleDocumentError,
-    TimeoutError,
-    ValidationError,
-)
+from ..exceptions import InvalidValueError, MongoDBORMError, StaleDocumentError, ValidationError
 from ..executor import run
 from ..expressions import join
 from ..hooks import Create, Save, hooks_of
@@ -249,7 +242,7 @@ def is_certain(error: Exception) -> bool:
     After a lost connection or a timeout it may well be, and so it may after a cancellation. The object keeps its id
     then, so that saving it again cannot store it twice.
     """
-    return not isinstance(error, ConnectionError | TimeoutError)
+    return not (isinstance(error, MongoDBORMError) and error.is_outcome_unknown)
 
 
 def stamp_new(document: MappedModel, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from ..codec import codec_of, decode
+from ..codec import codec_of, decode, encode
 from ..commands import Update
 from ..compiler.changes import CompiledUpdate, UpdateLike, compile_update
 from ..compiler.firsts import first_document, first_values
@@ -15,7 +15,7 @@ from ..timestamps import current_datetime
 from .attending import run_by_query
 from .identifiers import new_ids, note_given_id
 from .modifying import find_and_update
-from .saving import stamp_new
+from .saving import find_by_id, stamp_new
 
 D = TypeVar("D", bound=MappedModel)
 
@@ -89,13 +89,17 @@ async def _make(
     stamp_new(document, current_datetime())
     raw = first_document(spec, decode(codec.dump(document)), by, compiled)
     codec.check(raw)
-    command = Update(filter=filter_, update={"$setOnInsert": decode(raw)}, upsert=True)
+    update = {"$setOnInsert": decode(raw)}  # to which hooks may add
+    command = Update(filter=filter_, update=update, upsert=True)
     result = await run_by_query(model, command, database=database)
     if result.matched:
         return None
     if given is not None:
         await note_given_id(model, given)
-    made = codec.load(raw)
+    if update.keys() == {"$setOnInsert"}:
+        made = codec.load(encode(update["$setOnInsert"], model=spec.name))
+    else:  # hooks added something else
+        made = await find_by_id(model, result.upserted_id, database=database) or codec.load(raw)
     if database is not None:
         set_database(made, database)
     return made

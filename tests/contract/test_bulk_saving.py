@@ -241,3 +241,87 @@ async def test_inside_a_transaction(register: Any) -> None:
             raise ZeroDivisionError
     assert await numbers() == {"i0": 0, "i1": 0, "i2": 0}
     assert [item.number for item in made] == [0, 0, 0]
+
+
+async def test_objects_of_another_collection_are_refused(register_any: Any) -> None:
+    class Special(Note):
+        more: int = 0
+
+    await register_any(Note, Special)
+    note, special = await Note.create(text="note"), await Special.create(text="special")
+    special.text = "changed"
+    for write in (
+        lambda: Note.bulk_save([special]),
+        lambda: Note.bulk_create([Special()]),
+        lambda: Note.bulk_delete([special]),
+        lambda: Note.find_one_and_replace({}, Special(text="x")),
+    ):
+        with pytest.raises(InvalidValueError, match="special"):
+            await write()
+    assert [found.text for found in await Note.all()] == [note.text]
+    assert await Special.count(text="special") == 1
+
+
+async def test_objects_are_saved_in_the_database_that_they_were_read_from(register: Any, admin: Any, raw: Any) -> None:
+    await register(Item)
+    mine = await Item.create(name="mine")
+    other = f"{raw.name}_other"
+    admin[other].item.insert_one({**raw.item.find_one(), "name": "theirs"})
+    try:
+        theirs = await Item.filter(name="theirs").using(database=other).one()
+        mine.number, theirs.number = 1, 2
+        assert (await Item.bulk_save([mine, theirs])).updated == 2
+        assert (raw.item.find_one()["number"], admin[other].item.find_one()["number"]) == (1, 2)
+        assert await Item.bulk_delete([theirs]) == 1
+        assert (raw.item.count_documents({}), admin[other].item.count_documents({})) == (1, 0)
+    finally:
+        admin.drop_database(other)
+
+
+async def test_failures_carry_the_position_in_what_was_given(
+    register_any: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mongodb_orm.persistence.bulk.CHUNK", 2)
+    await register_any(Item)
+    made = await items(6)
+    made[4].name = "i0"
+    with pytest.raises(BulkError) as caught:
+        await Item.bulk_save([made[1], made[1], made[2], made[1], made[4]])
+    assert [failure.index for failure in caught.value.failures] == [4]
+    changes = {1: {"number": 1}, 2: {}, 3: {"name": "i0"}, 99: {"number": 1}, 5: {"number": 1}, 6: {"name": "i1"}}
+    with pytest.raises(BulkError) as caught:
+        await Item.bulk_update(changes)
+    assert [failure.index for failure in caught.value.failures] == [2, 5]
+    assert caught.value.written == (0, 4)
+    assert await numbers() == {"i0": 1, "i1": 0, "i2": 0, "i3": 0, "i4": 1, "i5": 0}
+    with pytest.raises(BulkError) as caught:
+        await Item.bulk_update({1: {"number": 7}, 3: {"name": "i0"}, 5: {"number": 7}}, ordered=True)
+    assert (caught.value.written, await Item.count(number=7)) == ((0,), 1)
+
+
+async def test_a_soft_delete_that_is_partly_stale(register_any: Any) -> None:
+    class Both(BaseModel, SoftDeleteMixin, VersionedMixin):
+        text: str = ""
+
+    await register_any(Both)
+    made = await Both.bulk_create([{}, {}, {}, {}])
+    other = await Both.filter(id=made[1].id).one()
+    other.text = "saved"
+    await other.save()
+    await (await Both.filter(id=made[2].id).one()).hard_delete()
+    with pytest.raises(BulkError) as caught:
+        await Both.bulk_delete(made)
+    assert [(failure.index, type(failure.error)) for failure in caught.value.failures] == [(1, StaleDocumentError)]
+    assert [document.is_deleted for document in made] == [True, False, False, True]
+    assert [document.id for document in await Both.all()] == [made[1].id]
+
+
+async def test_a_refused_update_in_a_transaction(register: Any) -> None:
+    await register(Item)
+    made = await items(3)
+    with pytest.raises(BulkError) as caught:
+        async with transaction():
+            made[0].number, made[1].name = 5, "i2"
+            await Item.bulk_save(made)
+    assert ([failure.index for failure in caught.value.failures], caught.value.written) == ([1], ())
+    assert set((await numbers()).values()) == {0}

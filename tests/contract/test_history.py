@@ -181,3 +181,16 @@ async def test_actors_belong_to_their_task() -> None:
             assert current_actor() is None
         assert current_actor() == "outer"
     assert current_actor() is None
+
+
+async def test_documents_that_an_upsert_makes_say_who_made_them(register_any: Any) -> None:
+    class Signed(BaseModel, ActorMixin):
+        name: str
+
+    await register_any(Signed)
+    with actor("ann"):
+        made, _ = await Signed.upsert({"name": "a"}, name="a")
+    with actor("ben"):
+        found, _ = await Signed.upsert({"name": "a"}, name="a")
+    assert (made.created_by, made.updated_by, found.created_by, found.updated_by) == ("ann", "ann", "ann", "ben")
+    assert await Signed.get_by_id(made.id) == found
