@@ -121,7 +121,7 @@ class CacheAside:
 
     async def attempt(self, invalidation: Awaitable[Any]) -> None:
         """Run a repository's own invalidation; the write is done, so that no error of it may reach the writer."""
-        await self._ask(invalidation)
+        await self._ask(invalidation, is_own=True)
 
     async def drop(self, keys: Iterable[str], prefixes: Iterable[str] = ()) -> None:
         """Forget keys and prefixes, in the cache and among the loads under way; what fails is done later."""
@@ -174,17 +174,21 @@ class CacheAside:
         elif lease is not None:
             await self._ask(cache.set_leased(key, value, expire, lease))
 
-    async def _ask(self, question: Awaitable[Any]) -> _Answer:
-        """Return what the cache says, or that it fails.
+    async def _ask(self, question: Awaitable[Any], *, is_own: bool = False) -> _Answer:
+        """Return what the cache says, or a repository's own invalidation, or that it fails.
 
-        A backend is somebody else's code and may raise anything, yet no read or write of the database may fail by it.
+        Either is somebody else's code and may raise anything, yet no read or write of the database may fail by it.
         """
         try:
             value = await question
-        except Exception as error:  # noqa: BLE001 - logged, with its cause
-            self._failed(error)
+        except Exception as error:
+            if is_own:
+                name = type(error).__name__
+                logger.warning("invalidate() fails (%s: %s); its keys may be stale.", name, error, exc_info=error)
+            else:
+                self._failed(error)
             return _FAILURE
-        if self._is_failing:
+        if self._is_failing and not is_own:
             self._is_failing = False
             logger.info("The cache answers again.")
         return _Answer(value)

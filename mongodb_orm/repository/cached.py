@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
@@ -23,6 +23,7 @@ from .base import Repository
 from .caches import Cache
 from .invalidation import subscribe
 from .keys import Keys, shape_of_model, stored_form
+from .results import pack_result, unpack_result
 from .watching import following
 
 M = TypeVar("M", bound=BaseModel)
@@ -147,18 +148,51 @@ class CachedRepository(Repository[M]):
             self.keys.count(query.filter_document()), self.count_ttl, load, lambda number: int(number)
         )
 
+    async def cached(self, key: str, load: Callable[[], Awaitable[T]], *, ttl: float | None = None) -> T:
+        """Return what is cached under a key of your own, or what `load` reads, and cache that.
+
+        It has what the other cached reads have: one load for each key at a time, a failing cache is passed over, and in
+        a transaction the database is read.
+
+        Args:
+            key: The key. What begins with `self.keys.lists` is dropped by every write of the model; what begins with
+                `self.keys.records` by your `invalidate`, and by every write that does not know its records.
+            load: Reads from the database. A record of the model or a list of them comes back as that; anything else is
+                a value that BSON holds, and comes in its types, the first time too. None and `[]` are not cached.
+            ttl: The longest time in the cache, in seconds; `list_ttl` unless given.
+
+        Raises:
+            InvalidValueError: When a record is new, or loaded in parts.
+            UnencodableValueError: When BSON cannot hold a value.
+
+        Example:
+            >>> async def search(self, text: str) -> list[User]:
+            ...     key = f"{self.keys.lists}search:{text}"
+            ...     return await self.cached(key, lambda: self.find(UserCriteria(name__icontains=text), limit=20))
+        """
+
+        async def read() -> tuple[bytes | None, Any]:
+            result = await load()
+            raw = pack_result(self.model, result)
+            return raw, result if raw is None else unpack_result(self.model, raw)
+
+        return await self._through(
+            key, self.list_ttl if ttl is None else ttl, read, lambda raw: unpack_result(self.model, raw)
+        )
+
     async def invalidate(self, record: M) -> None:
         """Drop keys of your own; override it. It is called with a record as it was and as it is after every write.
 
         A write by query does not know its records and drops every key that begins with `self.keys.records` instead:
-        begin yours with that too. An error here is logged, since the write is done.
+        begin yours with that too. `self.cache` is here one that owes: what it cannot delete now, it deletes before it
+        is read again. An error is logged, since the write is done.
 
         Args:
             record: The record as it was before the write, or as it is now.
 
         Example:
             >>> async def invalidate(self, record: User) -> None:
-            ...     await self.cache.delete(f"user:profile:{record.id}")
+            ...     await self.cache.delete(f"{self.keys.records}profile:{record.id}")
         """
 
     async def _through(self, key: str, ttl: float, load: Callable[[], Any], revive: Callable[[Any], T]) -> T:

@@ -57,6 +57,23 @@ def subscribe(repository: Subscriber) -> Callable[[], None]:
     return observe(BaseModel, hear)
 
 
+class _OwingCache:
+    """The cache as `invalidate` sees it: what cannot be deleted now is later, and loads under way are not kept."""
+
+    def __init__(self, aside: CacheAside, cache: Any) -> None:
+        self._aside = aside
+        self._cache = cache
+
+    async def delete(self, *keys: str) -> None:
+        await self._aside.drop(keys)
+
+    async def delete_prefix(self, prefix: str) -> None:
+        await self._aside.drop((), [prefix])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+
 async def drop_stale(repository: Subscriber, written: Written) -> None:
     """Drop what a write made stale: lists and counts, and the keys of old and new values.
 
@@ -94,4 +111,6 @@ async def _invalidate(repository: Subscriber, raw: bytes) -> None:
     except CorruptDocumentError as error:  # of a class that shares the collection, or of an older shape
         logger.debug("No record for invalidate(): %s", error)
     else:
-        await repository.aside.attempt(repository.invalidate(record))
+        own = copy.copy(repository)
+        own.cache = _OwingCache(repository.aside, repository.cache)
+        await repository.aside.attempt(own.invalidate(record))
