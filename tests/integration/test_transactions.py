@@ -72,6 +72,8 @@ def fail(admin: Any) -> Iterator[FailPoint]:
 
     yield set_
     admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    # A commit that only seemed to fail leaves its transaction open, whose locks would be waited for.
+    admin.admin.command({"killAllSessions": []})
 
 
 TRANSIENT = {"code": 112, "labels": ("TransientTransactionError",)}
