@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,17 +103,18 @@ def test_the_report(server_uri: str, database: str, tmp_path: Path) -> None:
     assert chart.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("name", ["moderation"])
-def test_the_tests_of_an_example(name: str, server_uri: str) -> None:
+@pytest.mark.parametrize("name", ["blog_dao", "moderation"])
+def test_the_tests_of_an_example(name: str, server_uri: str, redis_server: Any) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"examples/{name}"],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs", f"examples/{name}"],
         cwd=ROOT,
-        env={**os.environ, "MONGODB_ORM_TEST_URI": server_uri},
+        env={**os.environ, "MONGODB_ORM_TEST_URI": server_uri, "REDIS_URL": redis_server.url},
         capture_output=True,
         text=True,
         timeout=110,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "skipped" not in done.stdout
 
 
 def test_the_moderator_s_day(server_uri: str, database: str) -> None:
@@ -126,3 +128,35 @@ def test_the_moderator_s_day(server_uri: str, database: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("spammer has an active mute already.\nmute by mod: Advertising again, until ")
+
+
+def test_the_blog_outlives_its_redis(server_uri: str, database: str, redis_server: Any) -> None:
+    cached = {**environment(server_uri, database), "REDIS_URL": redis_server.url}
+    with (
+        served("examples.blog_dao.main:app", cached) as url,
+        redis.Redis.from_url(redis_server.url) as keys,
+        httpx.Client(base_url=url) as client,
+    ):
+        keys.flushall()
+        client.post("/users", json={"username": "ann", "email": "ann@example.com"})
+        assert client.get("/users/1").json() == client.get("/users/1").json()
+        assert client.get("/users/by-username/ann").status_code == 200
+        assert {b"user:id:1", b"user:username:ann"} <= set(keys.keys("user:*"))
+        redis_server.kill()
+        try:
+            assert client.patch("/users/1", json={"full_name": "Ann"}).status_code == 200
+            assert client.get("/users/1").json()["full_name"] == "Ann"
+        finally:
+            redis_server.start()
+        assert client.get("/users/by-username/ann").json()["full_name"] == "Ann"
+
+
+def test_the_blog_without_a_redis(server_uri: str, database: str) -> None:
+    plain = environment(server_uri, database)
+    plain.pop("REDIS_URL", None)
+    with served("examples.blog_dao.main:app", plain) as url, httpx.Client(base_url=url) as client:
+        client.post("/users", json={"username": "ann", "email": "ann@example.com"})
+        for name in ("Ann", "Anna"):
+            client.patch("/users/1", json={"full_name": name})
+            assert client.get("/users/1").json()["full_name"] == name
+            assert [user["full_name"] for user in client.get("/users/search", params={"text": "an"}).json()] == [name]
