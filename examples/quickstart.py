@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from typing import Any
 
 from pydantic import EmailStr, Field
 
@@ -68,7 +69,7 @@ async def main() -> None:
     print("\nChange")
     ann.city = "Rome"
     await ann.save()
-    say("save() sent only the city", (await User.get_by_id(ann.id)).city)
+    say("save() sent only the city", (await ann.refresh_from_db()).city)
     await User.create_index("email", unique=True)
     try:
         await User.create(username="imposter", email="ann@example.com", age=40)
@@ -77,10 +78,13 @@ async def main() -> None:
 
     print("\nAggregate")
     await BlogPost.bulk_create([{"title": f"Post {n}", "author_id": ann.id, "tags": ["news"]} for n in range(3)])
-    by_city = [{"$group": {"_id": "$city", "n": {"$sum": 1}, "oldest": {"$max": "$age"}}}, {"$sort": {"n": -1}}]
+    by_city: list[dict[str, Any]] = [
+        {"$group": {"_id": "$city", "n": {"$sum": 1}, "oldest": {"$max": "$age"}}},
+        {"$sort": {"n": -1}},
+    ]
     for row in await User.aggregate(by_city):
         say("$group by city", row)
-    with_posts = [
+    with_posts: list[dict[str, Any]] = [
         {"$match": {"id": ann.id}},
         {"$lookup": {"from": "blog_post", "localField": "id", "foreignField": "author_id", "as": "posts"}},
         {"$project": {"username": 1, "posts": {"$size": "$posts"}}},
@@ -88,7 +92,7 @@ async def main() -> None:
     say("$lookup of posts", await User.aggregate(with_posts))
 
     print("\nDelete")
-    post = await BlogPost.get(title="Post 0")
+    post = await BlogPost.filter(title="Post 0").one()
     await post.delete()
     say("a soft delete hides", (await BlogPost.count(), await BlogPost.only_deleted().count()))
     await post.restore()

@@ -1,6 +1,7 @@
 """A FastAPI application: routes for users and posts, pages, errors, health.
 
-Run it: `uvicorn examples.fastapi_app.main:app`, with `MONGO_URI` set or on the embedded server, and open /docs.
+Run it: `uvicorn examples.fastapi_app.main:app`, with `MONGO_URI` set or on the embedded server, and open /docs. What
+that page loads comes from a CDN, or from here where `fastapi-offline` is installed.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-from fastapi import FastAPI, Query
+import fastapi
+from fastapi import Query
 from pydantic import EmailStr, Field
 
 from mongodb_orm import BaseModel, DatabaseConfig, Indexed, KeysetPage, Page, SoftDeleteMixin, count
@@ -20,6 +22,11 @@ from mongodb_orm.integrations.fastapi import (
     crud_router,
     lifespan,
 )
+
+try:
+    from fastapi_offline import FastAPIOffline as FastAPI
+except ImportError:
+    FastAPI = fastapi.FastAPI  # type: ignore[assignment]
 
 config = DatabaseConfig(mongo_uri=os.environ.get("MONGO_URI", "embedded://"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -31,11 +32,11 @@ def database(request: pytest.FixtureRequest, admin: Any) -> Iterator[str]:
 
 
 @contextmanager
-def served(app: str, environ: dict[str, str]) -> Iterator[str]:
+def served(app: str, environ: dict[str, str], *options: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--log-level", "warning"]
+    command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--log-level", "warning", *options]
     process = subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -86,7 +87,24 @@ def test_the_fastapi_application(server_uri: str, database: str) -> None:
         assert client.get("/feed", params={"token": "forged"}).status_code == 422
         schema = client.get("/openapi.json").text
         assert '"_id"' not in schema
-        assert "swagger" in client.get("/docs").text.lower()
+        loaded = re.findall(r'(?:src|href)="([^"]+)"', client.get("/docs").text)
+        assert loaded
+        for address in loaded:
+            assert not address.startswith("http"), "the page of the example is complete without a CDN"
+            assert client.get(address).status_code == 200
+
+
+def test_the_services_behind_a_server(server_uri: str, database: str) -> None:
+    environ = {**environment(server_uri, database), "SECRET_KEY": "a secret of the tests"}
+    with (
+        served("examples.services.api:create_app", environ, "--factory") as url,
+        httpx.Client(base_url=url) as client,
+    ):
+        body = {"username": "ann", "email": "ann@example.com", "first_name": "Ann", "last_name": "Lee"}
+        made = client.post("/users", json={**body, "password": "correct horse battery"})
+        assert (made.status_code, made.json()["id"]) == (201, 1)
+        assert client.get("/users/1").json()["user"]["username"] == "ann"
+        assert client.get("/ready").status_code == 200
 
 
 def test_the_report(server_uri: str, database: str, tmp_path: Path) -> None:
@@ -103,7 +121,7 @@ def test_the_report(server_uri: str, database: str, tmp_path: Path) -> None:
     assert chart.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("name", ["blog_dao", "moderation"])
+@pytest.mark.parametrize("name", ["blog_dao", "moderation", "services"])
 def test_the_tests_of_an_example(name: str, server_uri: str, redis_server: Any) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs", f"examples/{name}"],

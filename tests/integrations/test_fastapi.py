@@ -463,6 +463,7 @@ async def test_open_api_knows_ids_and_no_underscore(client: httpx.AsyncClient) -
     assert {"id", "created_at", "username", "role"} <= set(schemas["Member"]["required"])
     assert "/members" in schema["paths"]
     assert "/members/" not in schema["paths"]
+    assert [way["summary"] for way in schema["paths"]["/members"].values()] == ["Create Member", "List Member"]
     assert set(schemas["MemberCreate"]["properties"]) == {"username", "email", "role", "balance", "born", "address"}
     assert schemas["MemberCreate"]["required"] == ["username"]
     assert "required" not in schemas["MemberUpdate"]

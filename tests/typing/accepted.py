@@ -7,11 +7,13 @@ from __future__ import annotations
 from typing import Any, Generic, Protocol, TypeVar, assert_type
 
 import pydantic
+from fastapi import APIRouter
 
 from mongodb_orm import (
     ActorMixin,
     Aggregation,
     BaseModel,
+    CommandEvent,
     F,
     HistoryMixin,
     KeysetPage,
@@ -25,6 +27,7 @@ from mongodb_orm import (
     SoftDeleteMixin,
     VersionedMixin,
     count,
+    create_test_data,
     expr,
     field,
     max_,
@@ -33,7 +36,10 @@ from mongodb_orm import (
     updates,
 )
 from mongodb_orm.dao import get_dao
+from mongodb_orm.integrations.fastapi import KeysetParams, PageParams, criteria_params, crud_router
 from mongodb_orm.repository import CachedRepository, Criteria, MemoryCache, NullCache, Repository, RepositoryProtocol
+from mongodb_orm.testing import assert_commands, rolled_back
+from mongodb_orm.testing.factories import DocumentFactory
 
 
 class Address(pydantic.BaseModel):
@@ -198,6 +204,28 @@ async def repositories() -> None:
     assert_type(await get_dao(User).get_by_id(1), User | None)
     assert_type(await get_dao(User, cache=NullCache()).get_by_id_cached(1), User | None)
     assert_type(await Audited(User, cache=NullCache()).newest(), User | None)
+
+
+class UserFactory(DocumentFactory[User]): ...
+
+
+async def testing() -> None:
+    assert_type(UserFactory.build(), User)
+    assert_type(await UserFactory.create(age=1), User)
+    assert_type(await UserFactory.create_batch(3), list[User])
+    assert_type(await create_test_data(User, 3), list[User])
+    with assert_commands(1) as sent:
+        assert_type(sent, list[CommandEvent])
+    async with rolled_back(User):
+        pass
+
+
+async def routes(params: PageParams, after: KeysetParams) -> None:
+    assert_type(await params.page_of(User.all()), Page[User])
+    assert_type(await params.page_of(User.all().project(Summary), sortable=("age",)), Page[Summary])
+    assert_type(await after.page_of(User.all()), KeysetPage[User])
+    assert_type(criteria_params(UserCriteria)(), UserCriteria)
+    assert_type(crud_router(User, criteria=UserCriteria, hidden=["age"]), APIRouter)
 
 
 def expressions() -> None:

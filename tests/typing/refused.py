@@ -4,12 +4,23 @@
 
 from __future__ import annotations
 
+import pydantic
+
 from mongodb_orm import BaseModel, field
+from mongodb_orm.integrations.fastapi import crud_router
+from mongodb_orm.repository import Repository
 
 
 class User(BaseModel):
     username: str
     age: int | None = None
+
+
+class Summary(pydantic.BaseModel):
+    username: str
+
+
+class Users(Repository[User]): ...
 
 
 async def mistakes() -> None:
@@ -29,3 +40,8 @@ async def mistakes() -> None:
     User.pipeline().grup(by="age")  # refused
     User.aggregate([], max_tim=5)  # refused
     (await User.pipeline().into(User))[0].agee  # refused
+    await Users().create(username="ann").named()  # refused
+    (await Users().find(projection=Summary))[0].age  # refused
+    await Users().finde(Summary())  # refused
+    crud_router(Summary)  # refused
+    crud_router(User, operations=["purge"])  # refused

@@ -54,6 +54,17 @@ def pyright(*paths: Path, root: Path = ROOT) -> set[tuple[str, int]]:
     return {(Path(entry["file"]).name, entry["range"]["start"]["line"] + 1) for entry in errors}
 
 
+EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
+
+
+def test_mypy_accepts_the_examples() -> None:
+    assert mypy(*EXAMPLES) == set()
+
+
+def test_pyright_accepts_the_examples() -> None:
+    assert pyright(*EXAMPLES) == set()
+
+
 def test_mypy_accepts_and_refuses() -> None:
     assert mypy(HERE / "accepted.py", HERE / "refused.py") == {("refused.py", line) for line in MARKED}
 

@@ -131,7 +131,7 @@ class _Routes:
         async def create(body: self._create_model) -> Any:  # type: ignore[name-defined]
             return await self._model.create(**_sent(body))
 
-        return self._described(create, f"Create a {self._name}")
+        return self._named("create", create)
 
     def listed(self) -> Any:
         searched_by = criteria_params(self._criteria)
@@ -140,26 +140,26 @@ class _Routes:
             query = self._model.all().filter(condition_of(criteria, self._model))
             return await params.page_of(query, sortable=self._sortable)
 
-        return self._described(listed, f"A page of {self._name} documents")
+        return self._named("list", listed)
 
     def read(self) -> Any:
         async def read(id: self._id) -> Any:  # type: ignore[name-defined]  # noqa: A002
             return await self._found(id)
 
-        return self._described(read, f"Read one {self._name}")
+        return self._named("read", read)
 
     def update(self) -> Any:
         async def update(id: self._id, body: self._update_model) -> Any:  # type: ignore[name-defined]  # noqa: A002
             return await (await self._found(id)).patch(body)
 
-        return self._described(update, f"Change a {self._name}")
+        return self._named("update", update)
 
     def delete(self) -> Any:
         async def delete(id: self._id) -> Response:  # type: ignore[name-defined]  # noqa: A002
             await (await self._found(id)).delete()
             return Response(status_code=204)
 
-        return self._described(delete, f"Delete a {self._name}")
+        return self._named("delete", delete)
 
     async def _found(self, id_: Any) -> BaseModel:
         document = await self._model.get_by_id(id_)
@@ -167,9 +167,9 @@ class _Routes:
             raise DocumentNotFoundError(f"There is no {self._name} with that id.", model=self._name, id=id_)
         return document
 
-    def _described(self, function: Any, summary: str) -> Any:
-        function.__name__ = f"{function.__name__}_{self._name}"
-        function.__doc__ = summary
+    def _named(self, operation: Operation, function: Any) -> Any:
+        """Name a function as OpenAPI shall: `list_User` is the operation's id, "List User" its summary."""
+        function.__name__ = f"{operation}_{self._name}"
         return function
 
 

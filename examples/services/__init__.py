@@ -1,0 +1,1 @@
+"""User accounts, in layers: models, repositories, services, an API, a worker."""
