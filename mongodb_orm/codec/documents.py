@@ -185,7 +185,16 @@ class DocumentCodec(Generic[M]):
             UnencodableValueError: When BSON cannot hold a value; it names the field.
             DocumentTooLargeError: When the document is over 16 MiB.
         """
-        return encode(self.dump_value(document), model=self._spec.name)
+        try:
+            values = self.dump_value(document)
+        except MongoDBORMError:
+            raise
+        except (RecursionError, ValueError) as error:
+            raise UnencodableValueError(
+                f"{self._spec.name}: a value contains itself, is nested too deeply, or cannot be serialized.",
+                model=self._spec.name,
+            ) from error
+        return encode(values, model=self._spec.name)
 
     def dump_value(self, document: M) -> Document:
         """Return an object as plain data under stored names, not yet encoded."""

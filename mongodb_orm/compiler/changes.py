@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ..codec import encode
 from ..exceptions import InvalidValueError
 from ..expressions import ArrayFilter, FieldUpdate
 from ..schema import ModelSpec
@@ -82,6 +83,7 @@ def compile_update(
     Raises:
         InvalidValueError: When changes contradict one another, or a pipeline stands beside others.
         UnsafeQueryError: When it runs JavaScript that nobody asked for.
+        UnencodableValueError: When BSON cannot hold a value; it names the field.
     """
     given = [change for change in changes if change is not None]
     pipelines = [change for change in given if isinstance(change, Sequence) and not isinstance(change, str | bytes)]
@@ -102,6 +104,8 @@ def compile_update(
     filters = [change for change in given if isinstance(change, ArrayFilter)]
     if any(isinstance(value, Computed) for value in update.get("$set", {}).values()):
         return CompiledUpdate(_computed(spec, update))
+    for fields in update.values():
+        encode(fields, model=spec.name)  # the driver's error would name no field
     return CompiledUpdate(update, _array_filters(spec, update, filters))
 
 

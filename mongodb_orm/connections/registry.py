@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from ..drivers import Driver, driver_class
 from ..drivers.recording import RecordingDriver
-from ..exceptions import ConfigurationError, ModelNotInitializedError, MongoDBORMError
+from ..exceptions import ConfigurationError, ModelNotInitializedError, MongoDBORMError, RegistrationError
 from ..schema import MappedModel, family_of, spec_of
 from .config import DatabaseConfig
 from .embedded import embedded_uri
@@ -83,10 +83,7 @@ class ConnectionManager:
         Raises:
             ConfigurationError: When `client` is no client.
         """
-        used = config if config is not None else DatabaseConfig()
-        if not isinstance(used, DatabaseConfig):
-            raise ConfigurationError("db_config must be a DatabaseConfig.", hint="Pass a client as client=....")
-        used = self._configs.setdefault(used, used)
+        used = self._canonical(config if config is not None else DatabaseConfig())
         driver = None if client is None else driver_of(client)
         self._bindings[model] = Binding(used, driver, database_name or used.database_name)
 
@@ -155,7 +152,7 @@ class ConnectionManager:
     async def driver_for(self, config: DatabaseConfig) -> Driver:
         """Return the driver for a configuration on the running loop, opening it when it is the first."""
         loop = asyncio.get_running_loop()
-        config = self._configs.setdefault(config, config)
+        config = self._canonical(config)
         key = (id(config), id(loop), os.getpid())
         with self._lock:
             lock = self._opening.setdefault(loop, asyncio.Lock())
@@ -177,11 +174,18 @@ class ConnectionManager:
 
     def _family_binding(self, model: type[MappedModel]) -> Binding:
         """Return the binding of the nearest parent in the same collection: an object that it read can be saved."""
+        if not (isinstance(model, type) and issubclass(model, MappedModel)):
+            raise RegistrationError(f"{model!r} is not a model class.", hint="Derive it from mongodb_orm.BaseModel.")
         family = family_of(model)
         for parent in model.__mro__[1:] if family is not None else ():
             if parent in self._bindings and family_of(parent) is family:
                 return self._bindings[parent]
         raise ModelNotInitializedError(model.__name__)
+
+    def _canonical(self, config: DatabaseConfig) -> DatabaseConfig:
+        if not isinstance(config, DatabaseConfig):
+            raise ConfigurationError("db_config must be a DatabaseConfig.", hint="Pass a client as client=....")
+        return self._configs.setdefault(config, config)
 
     async def _opened(self, config: DatabaseConfig) -> Driver:
         if config.backend == "memory":

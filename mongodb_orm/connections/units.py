@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ..commands import Command, CreateIndex, DropIndex, EstimatedCount, ListIndexes, RunCommand
 from ..drivers import Driver
-from ..exceptions import MongoDBORMError, NotSupportedError, TransactionError
+from ..exceptions import ConfigurationError, MongoDBORMError, NotSupportedError, TransactionError
 
 Callback = Callable[[], Awaitable[Any] | Any]
 State = Literal["open", "failed", "ended"]
@@ -201,6 +201,7 @@ async def on_commit(callback: Callback) -> None:
         ...     order = await Order.create(...)
         ...     await on_commit(lambda: mail.send(order))
     """
+    _refuse_results(callback)
     unit = transaction_unit()
     if unit is None:
         await _call(callback)
@@ -214,6 +215,7 @@ async def on_rollback(callback: Callback) -> None:
     Args:
         callback: A function without arguments, plain or async.
     """
+    _refuse_results(callback)
     unit = transaction_unit()
     if unit is not None:
         unit.on_rollback.append(callback)
@@ -241,3 +243,12 @@ async def _call(callback: Callback) -> None:
     answer = callback()
     if inspect.isawaitable(answer):
         await answer
+
+
+def _refuse_results(callback: Any) -> None:
+    """Raise at once what would show only after the commit: a call was written in place of the function."""
+    if not callable(callback):
+        raise ConfigurationError(
+            f"A callback of a transaction is a function, not {type(callback).__name__}.",
+            hint="Write on_commit(lambda: send(order)), without calling it.",
+        )

@@ -140,6 +140,12 @@ class WritableModel(StoredModel):
         Returns:
             The document, and whether it was made.
         """
+        if defaults is not None and not isinstance(defaults, Mapping):
+            raise InvalidValueError(
+                f"The defaults of a new {cls.__name__} are a mapping; what it is found by is given by keyword.",
+                model=cls.__name__,
+                value=defaults,
+            )
         found = await cls.get(**values)
         if found is not None:
             return found, False

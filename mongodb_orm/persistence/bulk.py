@@ -99,6 +99,12 @@ def _build_all(model: type[D], items: list[Any]) -> list[D]:
             documents.append(model(**item) if type(item) is dict else _build(model, item))
         except ValidationError as error:
             errors.append(((index,), error))
+        except TypeError as error:
+            if isinstance(item, Mapping) and not all(isinstance(name, str) for name in item):
+                raise InvalidValueError(
+                    f"Item {index} has a key that is no name of a field.", model=model.__name__, value=item
+                ) from error
+            raise
     if errors:
         raise relocated(model.__name__, errors)
     return documents

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ..codec import decode
 from ..connections.units import on_outcome
+from ..exceptions import ConfigurationError, RegistrationError
 from ..schema import MappedModel
 from ..types import Document
 
@@ -101,6 +102,10 @@ def observe(model: type[MappedModel], callback: Observer) -> Callable[[], None]:
     Example:
         >>> stop = observe(User, lambda written: cache.drop(written.ids))
     """
+    if not (isinstance(model, type) and issubclass(model, MappedModel)):
+        raise RegistrationError(f"{model!r} is not a model class.", hint="Name a model, or BaseModel for all of them.")
+    if not callable(callback):
+        raise ConfigurationError(f"An observer is a function, not {callback!r}.")
     entry = (model, callback)
     observers.append(entry)
 

@@ -99,6 +99,12 @@ class Writing(Reading[M, R], Generic[M, R]):
     async def upsert(self, by: Mapping[str, Any], /, *changes: UpdateLike, **values: Any) -> tuple[M, bool]:
         """Update the document with the values `by` within the query, or make it; see `Model.upsert`."""
         self.refuse_window("upsert")
+        if not isinstance(by, Mapping):
+            raise InvalidValueError(
+                'upsert takes a mapping of what the document is found by, such as {"email": ...}.',
+                model=self.model.__name__,
+                value=by,
+            )
         query = self.filter(*(Compare((name,), "eq", value) for name, value in by.items()))
         return await upsert(self.model, query.filter_document(), by, changes, values, database=self.database)
 

@@ -64,6 +64,11 @@ class IndexSpec:
                     hint=f"Use one of {', '.join(map(repr, DIRECTIONS))}.",
                     field=field,
                 )
+        partial: Any = self.partial_filter_expression
+        if partial is not None and not isinstance(partial, Mapping):
+            raise ConfigurationError(f"partial_filter_expression is a filter, a mapping, not {partial!r}.")
+        if self.name == "":
+            raise ConfigurationError("The name of an index has at least one letter.")
         seconds: Any = self.expire_after_seconds
         if isinstance(seconds, timedelta):
             seconds = int(seconds.total_seconds())
