@@ -26,13 +26,13 @@ def as_filter(place: Place, compiled: Any) -> dict[str, Any]:
     return compiled if isinstance(compiled, Whole) else {place.target.stored: compiled}
 
 
-def value_expression(target: Resolved) -> Any:
-    """Return the aggregation expression for the value at a path.
+def value_expression(target: Resolved, root: str = "$") -> Any:
+    """Return the aggregation expression for the value at a path, which begins at what `root` names.
 
     Raises:
         QueryError: When a position follows a list that was crossed without one: expressions know no such path.
     """
-    expression: Any = "$"
+    expression: Any = root
     crossed = False
     names: list[str] = []
     for stored, shape in target.steps:

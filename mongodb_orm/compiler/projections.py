@@ -7,10 +7,11 @@ from functools import lru_cache
 from typing import Any
 
 from ..exceptions import InvalidValueError
-from ..expressions import FieldPath, path_text
+from ..expressions import Condition, Expression, FieldPath, path_text
 from ..schema import ModelSpec, Shape, fields_of, resolve
 from ..types import Document
 from .agg_expressions import rename_expression
+from .filters import rename_filter
 from .names import Scope
 
 Rename = Callable[[Document], Document]
@@ -21,7 +22,8 @@ def compile_projection(spec: ModelSpec, projection: Any) -> dict[str, Any]:
 
     Args:
         spec: The model's mapping.
-        projection: A mapping of fields to 1, 0, an operator or an expression, or a collection of field names.
+        projection: A mapping of fields to 1, 0, an operator, `Model.f.age * 2` or an expression, or a collection of
+            field names.
 
     Raises:
         UnknownFieldError: When a field does not exist.
@@ -45,11 +47,12 @@ def compile_projection(spec: ModelSpec, projection: Any) -> dict[str, Any]:
         if not isinstance(name, str):
             raise InvalidValueError(f"{name!r} is no field name.", model=spec.name, value=name)
         path = field_path(spec, name)
-        is_computed = isinstance(value, str | Mapping) and path[0] not in spec.fields
-        stored = ".".join(path) if is_computed else resolve(spec, path).stored
-        result[stored] = (
-            rename_expression(scope, value) if isinstance(value, str | Mapping) else _flag(spec, name, value)
-        )
+        if isinstance(value, Mapping) and "$elemMatch" in value:
+            result.update(rename_filter(scope, {name: value}, model=spec.name))
+            continue
+        is_expression = isinstance(value, str | Mapping | Expression | Condition)
+        stored = ".".join(path) if is_expression and path[0] not in spec.fields else resolve(spec, path).stored
+        result[stored] = rename_expression(scope, value) if is_expression else _flag(spec, name, value)
     _refuse_mixture(spec, result)
     return result
 

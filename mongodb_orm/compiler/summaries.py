@@ -10,13 +10,14 @@ import pydantic
 
 from ..exceptions import InvalidValueError, QueryError, UnknownFieldError
 from ..expressions import Expression, FieldPath, From, Reference
-from ..schema import ModelSpec, Shape, member_names, resolve, shape_of, spec_of, step
+from ..schema import ModelSpec, Resolved, Shape, member_names, resolve, shape_of, spec_of, step
 from ..types import Document
 from .agg_expressions import rename_expression
 from .calculations import CalculationCompiler
 from .filters import merge
 from .keywords import root_shape
 from .names import Scope
+from .paths import value_expression
 from .scopes import hidden_filter, kind_filter
 
 Rename = Callable[[Any], Any]
@@ -214,15 +215,21 @@ class _SummaryCompiler:
         path = str(origin) if isinstance(origin, FieldPath) else origin
         if not isinstance(path, str) or not path:
             raise InvalidValueError(f"A field comes from a path, not from {origin!r}.", model=self._spec.name)
-        stored: list[str] = []
+        steps: list[tuple[str, Shape]] = []
         shape = source
         for part in _parts(path):
             found = step(shape, part)
             if found is None:
                 raise UnknownFieldError(self._spec.name, path, member_names(shape))
-            stored.append(found[0])
+            steps.append((found[0], shape))
             shape = found[1]
-        return root + ".".join(stored)
+        stored = ".".join(name for name, _ in steps)
+        has_positions = any(name.isdigit() and above.kind == "array" for name, above in steps)
+        if not has_positions:
+            return root + stored
+        if not root:
+            raise QueryError(f"MongoDB does not join by a position of a list: {path!r}.", model=self._spec.name)
+        return value_expression(Resolved(stored, shape, tuple(steps)), "$" if root == "$" else root.rstrip("."))
 
     def _member(self, into: type, source: Shape, name: str, info: Any) -> tuple[str, Shape]:
         for candidate in (name, info.alias, info.validation_alias):

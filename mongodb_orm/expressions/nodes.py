@@ -117,7 +117,8 @@ def as_condition(value: Any) -> Condition:
     if isinstance(value, Mapping):
         return Raw(value)
     raise TypeError(
-        f"A condition is a Q object, an expression such as User.f.age >= 18, or a mapping; not {type(value).__name__}."
+        f"A condition is a Q object, an expression such as User.f.age >= 18, or a mapping; not {type(value).__name__}. "
+        "One document is read by its id with get_by_id()."
     )
 
 

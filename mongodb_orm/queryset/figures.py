@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, Self, TypeVar
 
 from ..codec import decode
 from ..commands import Distinct
+from ..compiler.casting import Place, cast
 from ..compiler.lookups import fits
 from ..compiler.paths import lists_crossed
 from ..compiler.places import is_near
@@ -118,7 +119,7 @@ def _as_field(target: Resolved, operator: Operator, value: Any) -> Any:
 
 
 async def in_bulk(query: Streamed[R], values: Iterable[Any], field: str | None) -> dict[Any, R]:
-    """Return the results by the value of a field."""
+    """Return the results by the value of a field, in the order of the values."""
     spec = spec_of(query.model)
     name = field or spec.id_field
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
@@ -134,7 +135,9 @@ async def in_bulk(query: Streamed[R], values: Iterable[Any], field: str | None) 
         chunk = wanted[start : start + _BULK]
         async for result in query.filter(Compare(path, "in", chunk)):
             found[_value_of(result, path)] = result
-    return found
+    place = Place(spec.name, name)
+    order = dict.fromkeys(cast(resolve(spec, path).shape, value, place) for value in wanted)
+    return {key: found[key] for key in order if key in found}
 
 
 def _value_of(result: Any, path: tuple[str, ...]) -> Any:

@@ -229,7 +229,7 @@ class Reading(Chain[M], Generic[M, R]):
         )
 
     async def in_bulk(self, values: Iterable[Any], *, field: Any = None) -> dict[Any, R]:
-        """Return the results by their id, or by another field, for those of `values` that exist.
+        """Return the results by their id, or by another field, for those of `values` that exist, in their order.
 
         Args:
             values: Ids, or values of `field`; any number of them.

@@ -29,6 +29,7 @@ from mongodb_orm import (
     UnknownFieldError,
     UnknownLookupError,
     UnloadedFieldError,
+    UnsafeQueryError,
 )
 
 T = TypeVar("T")
@@ -277,6 +278,20 @@ async def test_a_summary_computes_on_the_server(register: Any, config: Any) -> N
     assert nested.lines == [RenamedLine(article="a")]
 
 
+async def test_a_summary_takes_positions_of_lists(register: Any) -> None:
+    class Brief(pydantic.BaseModel):
+        first: Annotated[str, From("tags.0")] = ""
+        price: Annotated[Decimal | None, From(Resident.f.lines[1].price)] = None
+        whole: Annotated[Line | None, From("lines.0")] = None
+
+    await register(Resident)
+    lines = [{"sku": "a", "price": "2.50"}, {"sku": "b", "price": "1"}]
+    await Resident.bulk_create([{"name": "Ann", "tags": ["x", "y"], "lines": lines}, {"name": "Bob"}])
+    ann, bob = await Resident.all().order_by("id").project(Brief)
+    assert ann == Brief(first="x", price=Decimal(1), whole=Line(sku="a", price=Decimal("2.50")))
+    assert bob == Brief()
+
+
 async def test_a_summary_asks_only_for_what_exists(people: list[Resident]) -> None:
     class Wrong(pydantic.BaseModel):
         nam: str
@@ -343,6 +358,47 @@ async def test_in_bulk(people: list[Resident]) -> None:
         await Resident.all().values("name").in_bulk(ids)
     with pytest.raises(InvalidValueError):
         await Resident.all().in_bulk("abc")
+
+
+async def test_in_bulk_keeps_the_order_that_was_asked_for(people: list[Resident]) -> None:
+    ann, bob, cecil = people
+    found = await Resident.all().in_bulk([str(cecil.id), 99, ann.id, cecil.id])
+    assert list(found.values()) == [cecil, ann]
+    grown = await Resident.filter(age__isnull=False).in_bulk(["Bob", "Cecil", "Ann"], field="name")
+    assert list(grown) == ["Bob", "Ann"]
+
+
+async def test_projections_calculate_and_look_into_lists(register: Any) -> None:
+    await register(Resident)
+    lines = [{"sku": "a", "price": "2.50"}, {"sku": "b", "price": "1"}]
+    home = Address(st="Main 1", city="Oslo")
+    await Resident.create(name="Ann", age=31, lines=lines, address=home)
+    (row,) = await Resident.all().project(
+        {
+            "name": 1,
+            "double": Resident.f.age * 2,
+            "years_": Resident.f.age,
+            "street": Resident.f.address.street,
+            "grown": Resident.f.age >= 18,
+            "id": 0,
+        }
+    )
+    assert row == {"name": "Ann", "double": 62, "years_": 31, "street": "Main 1", "grown": True}
+    assert await Resident.all().project({"lines": {"$elemMatch": {"sku": "b"}}, "id": 0}).one() == {
+        "lines": [{"sku": "b", "price": Decimal("1")}]
+    }
+    with pytest.raises(UnsafeQueryError):
+        Resident.all().project({"lines": {"$elemMatch": {"$where": "1"}}})
+
+
+async def test_names_inside_the_element_that_a_projection_looks_for(register: Any) -> None:
+    class Owner(BaseModel):
+        homes: list[Address] = Field(default_factory=list)
+
+    await register(Owner)
+    await Owner.create(homes=[Address(st="a", city="Oslo"), Address(st="b", city="Rome")])
+    row = await Owner.all().project({"homes": {"$elemMatch": {"street": "b"}}, "id": 0}).one()
+    assert row == {"homes": [{"street": "b", "city": "Rome"}]}
 
 
 async def test_in_bulk_by_a_list_is_refused(people: list[Resident]) -> None:
