@@ -351,7 +351,7 @@ async def test_observers_hear_of_every_verb(register_any: Any) -> None:
             stop()
     kinds = [(written.kind, written.is_by_query) for written in heard]
     assert kinds == [
-        ("update", True),
+        ("create", False),
         ("update", True),
         ("update", False),
         ("update", False),
