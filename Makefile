@@ -51,7 +51,7 @@ docs: $(VENV)/.dev ## Run every code block of the documentation
 	$(BIN)/python -m pytest tests/docs
 
 site: $(VENV)/.dev ## Build the documentation's site, strictly, into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 bench: $(VENV)/.bench ## Measure against the raw driver and Beanie; TOPICS="reading single" chooses
 	$(BIN)/python -m benchmarks $(TOPICS)

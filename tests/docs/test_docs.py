@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import codeop
 import contextlib
 import inspect
 import io
@@ -100,6 +101,25 @@ def test_no_block_escapes() -> None:
             if block.title.endswith(".py"):
                 files[block.title] += 1
     assert [name for name, times in files.items() if times > 1] == []
+
+
+TO_PASTE = [page for page in PAGES if page.stem == "quickstart" or page.parent.name == "tutorial"]
+
+
+@pytest.mark.parametrize("page", TO_PASTE, ids=name_of)
+def test_blocks_can_be_pasted_into_a_prompt(page: Path) -> None:
+    """`python -m asyncio` ends a statement of several lines at an empty one, so one must stand there, and only there."""
+    compiler = codeop.CommandCompiler()
+    compiler.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    for block in blocks_of(page):
+        if block.language != "python" or block.is_file:
+            continue
+        lines: list[str] = []
+        for line in [*block.source.splitlines(), ""]:
+            lines.append(line)
+            if compiler("\n".join(lines), "<prompt>", "single") is not None:
+                lines = []
+        assert not any(lines), f"{page.name}: a statement is never ended:\n" + "\n".join(lines)
 
 
 def test_links_lead_somewhere() -> None:
