@@ -20,6 +20,7 @@ OPERATIONS: Mapping[str, str] = {
     "FindOne": "get_by_id",
     "InsertOne": "create",
     "InsertMany": "bulk_create",
+    "BulkWrite": "bulk_write",
     "FindAndDelete": "find_one_and_delete",
     "FindAndUpdate": "find_one_and_update",
     "EstimatedCount": "estimated_count",

@@ -7,7 +7,18 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ..commands import Command, Count, Delete, Find, RunCommand, Update
+from ..commands import (
+    Aggregate,
+    Command,
+    Count,
+    Delete,
+    Distinct,
+    Find,
+    FindAndDelete,
+    FindAndUpdate,
+    RunCommand,
+    Update,
+)
 from ..connections import connections
 from ..exceptions import MongoDBORMError
 from ..executor import run
@@ -17,7 +28,8 @@ from ..schema import MappedModel, spec_of
 
 logger = logging.getLogger("mongodb_orm.slow")
 
-_EXPLAINED = (Find, Count, Update, Delete)
+_EXPLAINED = (Find, Count, Distinct, Update, Delete, FindAndUpdate, FindAndDelete, Aggregate)
+_WRITING = frozenset({"$out", "$merge"})
 
 
 def warn_of_slow_commands(seconds: float = 0.1, *, explain: bool = True) -> Callable[[], None]:
@@ -62,13 +74,21 @@ async def _explain(event: CommandEvent) -> None:
 
 
 async def _words(model: type[MappedModel], command: Command[Any], database: str) -> str:
-    sort = dict(getattr(command, "sort", ()))
-    find = {
-        "find": spec_of(model).collection,
-        "filter": getattr(command, "filter", {}),
-        **({"sort": sort} if sort else {}),
-        **({"collation": collation} if (collation := getattr(command, "collation", None)) else {}),
-        **({"limit": limit} if (limit := getattr(command, "limit", 0)) else {}),
-    }
-    answer = await run(model, RunCommand(command={"explain": find, "verbosity": "executionStats"}), database=database)
+    asked, verbosity = _asked(spec_of(model).collection, command), "executionStats"
+    if isinstance(command, Aggregate) and any(_WRITING & stage.keys() for stage in command.pipeline):
+        verbosity = "queryPlanner"  # it must not write once more
+    answer = await run(model, RunCommand(command={"explain": asked, "verbosity": verbosity}), database=database)
     return str(explanation_of(answer))
+
+
+def _asked(collection: str, command: Command[Any]) -> dict[str, Any]:
+    """Return the command to explain; of a write, the search for what it writes."""
+    options = {name: value for name in ("hint", "collation", "let") if (value := getattr(command, name, None))}
+    if isinstance(command, Aggregate):
+        return {"aggregate": collection, "pipeline": list(command.pipeline), "cursor": {}, **options}
+    find: dict[str, Any] = {"find": collection, "filter": getattr(command, "filter", {}), **options}
+    if sort := dict(getattr(command, "sort", ())):
+        find["sort"] = sort
+    if limit := getattr(command, "limit", 0):
+        find["limit"] = limit
+    return find

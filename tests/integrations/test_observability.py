@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from mongodb_orm import BaseModel, CommandEvent, DuplicateDocumentError, add_command_listener, comment_with_caller
-from mongodb_orm.integrations.opentelemetry import instrument
+from mongodb_orm.commands import Command
+from mongodb_orm.integrations.opentelemetry import _SERVER_COMMANDS, instrument
 from mongodb_orm.integrations.slow_queries import warn_of_slow_commands
+from mongodb_orm.monitoring import OPERATIONS
 
 
 class Track(BaseModel):
@@ -92,6 +95,38 @@ async def test_slow_commands_are_explained_once_for_a_shape(register: Any, caplo
     assert caplog.messages == []
 
 
+@pytest.mark.parametrize(
+    "verb, ask",
+    [
+        ("aggregate", lambda: Track.aggregate([{"$match": {"plays": 3}}, {"$group": {"_id": "$title"}}])),
+        ("aggregate", lambda: Track.aggregate([{"$match": {"plays": 3}}, {"$out": "elsewhere"}], allow_writes=True)),
+        ("distinct", lambda: Track.filter(plays=3).distinct("title")),
+        ("find_one_and_update", lambda: Track.filter(plays=3).find_one_and_update(plays=4)),
+        ("update", lambda: Track.filter(plays=3).update(plays=4)),
+        ("count", lambda: Track.count(plays=3)),
+        ("aggregate", lambda: Track.aggregate([{"$match": {"plays": 3}}], let={"least": 3})),
+    ],
+    ids=["aggregate", "out", "distinct", "find_one_and_update", "update", "count", "let"],
+)
+async def test_every_kind_of_search_is_explained(
+    register: Any, raw: Any, caplog: pytest.LogCaptureFixture, verb: str, ask: Callable[[], Awaitable[Any]]
+) -> None:
+    await register(Track)
+    await Track.bulk_create([{"title": f"t{n}", "plays": n} for n in range(50)])
+    caplog.set_level(logging.WARNING, "mongodb_orm.slow")
+    stop = warn_of_slow_commands(0)
+    try:
+        await ask()
+        for _ in range(500):
+            await asyncio.sleep(0.01)
+            if any("No index serves" in line for line in caplog.messages):
+                break
+    finally:
+        stop()
+    assert [line for line in caplog.messages if line.startswith(f"Track.{verb}") and "No index serves" in line]
+    assert not any("could not be explained" in line for line in caplog.messages)
+
+
 async def test_quick_commands_are_not_warned_of(register: Any, caplog: pytest.LogCaptureFixture) -> None:
     await register(Track)
     stop = warn_of_slow_commands(60)
@@ -122,7 +157,7 @@ async def test_comments_name_the_caller(register: Any, raw: Any, admin: Any) -> 
     assert "mine" in comments
 
 
-async def test_open_telemetry(register: Any) -> None:
+async def test_open_telemetry(register: Any, raw: Any) -> None:
     await register(Track)
     spans, metrics = InMemorySpanExporter(), InMemoryMetricReader()
     tracers = TracerProvider()
@@ -134,8 +169,20 @@ async def test_open_telemetry(register: Any) -> None:
             with pytest.raises(DuplicateDocumentError):
                 await Track.create(title="a")
             await Track.filter(title="a")
+            await Track.bulk_create([{"title": "b"}, {"title": "c"}])
+            await Track.count()
+            await Track.filter(title="b").find_one_and_update(plays=2)
     finally:
         stop()
+    assert {
+        span.name: span.attributes["db.operation.name"] for span in spans.get_finished_spans() if span.attributes
+    } == {
+        "Track.find_one_and_update": "findAndModify",
+        "Track.create": "insert",
+        "Track.filter": "find",
+        "Track.bulk_create": "insert",
+        "Track.count": "aggregate",
+    }
     made = {span.name: span for span in spans.get_finished_spans()}
     assert {"Track.create", "Track.filter", "request"} <= made.keys()
     span = made["Track.filter"]
@@ -144,11 +191,17 @@ async def test_open_telemetry(register: Any) -> None:
     assert span.attributes is not None
     assert span.attributes["db.system.name"] == "mongodb"
     assert span.attributes["db.collection.name"] == "track"
-    assert span.attributes["db.operation.name"] == "filter"
+    assert span.attributes["db.operation.name"] == "find"
+    assert span.attributes["db.query.summary"] == "find track"
+    assert span.attributes["db.namespace"] == raw.name
     assert span.attributes["db.query.text"] == '{"title": "?"}'
     assert span.start_time is not None
     assert span.end_time is not None
     assert span.start_time <= span.end_time
+    several = made["Track.bulk_create"].attributes
+    assert several is not None
+    assert several["db.operation.batch.size"] == 2
+    assert "db.query.text" not in several
     failed = made["Track.create"]
     assert failed.attributes is not None
     assert failed.attributes["error.type"] == "DuplicateDocumentError"
@@ -157,3 +210,24 @@ async def test_open_telemetry(register: Any) -> None:
     assert data is not None
     names = {metric.name for r in data.resource_metrics for scope in r.scope_metrics for metric in scope.metrics}
     assert names == {"db.client.operation.duration"}
+    points = [
+        point
+        for r in data.resource_metrics
+        for scope in r.scope_metrics
+        for metric in scope.metrics
+        for point in metric.data.data_points
+    ]
+    assert {point.attributes["db.operation.name"] for point in points} == {
+        "find",
+        "insert",
+        "aggregate",
+        "findAndModify",
+    }
+    assert all("db.query.text" not in point.attributes for point in points)
+
+
+def test_every_command_has_a_name_of_mongodb_s() -> None:
+    """A new command must be looked at: `lower()` is right for one word alone."""
+    kinds = {kind.__name__ for kind in Command.__subclasses__()}
+    assert kinds - _SERVER_COMMANDS.keys() == {"Aggregate", "Distinct", "Update", "Delete", "RunCommand"}
+    assert {name for name in kinds if name != name.capitalize()} <= OPERATIONS.keys()
