@@ -27,12 +27,12 @@ class Condition:
     def __and__(self, other: Condition | Mapping[str, Any]) -> Condition:
         if isinstance(other, Combinable):
             return NotImplemented
-        return And((*_parts(And, self), *_parts(And, as_condition(other))))
+        return _joined(And, self, as_condition(other))
 
     def __or__(self, other: Condition | Mapping[str, Any]) -> Condition:
         if isinstance(other, Combinable):
             return NotImplemented
-        return Or((*_parts(Or, self), *_parts(Or, as_condition(other))))
+        return _joined(Or, self, as_condition(other))
 
     def __rand__(self, other: Mapping[str, Any]) -> Condition:
         return as_condition(other) & self
@@ -41,6 +41,8 @@ class Condition:
         return as_condition(other) | self
 
     def __invert__(self) -> Condition:
+        if _is_empty(self):
+            return self
         return self.part if isinstance(self, Not) else Not(self)
 
     def __bool__(self) -> NoReturn:
@@ -101,9 +103,21 @@ class Not(Condition):
 EVERYTHING = And(())
 
 
+def _is_empty(condition: Condition) -> bool:
+    return isinstance(condition, And) and not condition.parts
+
+
+def _joined(kind: type[And] | type[Or], left: Condition, right: Condition) -> Condition:
+    """Return two conditions as one: an empty one says nothing, and those of the same kind stay one level deep."""
+    if _is_empty(left):
+        return right
+    if _is_empty(right):
+        return left
+    return kind((*_parts(kind, left), *_parts(kind, right)))
+
+
 def _parts(kind: type[And] | type[Or], condition: Condition) -> tuple[Condition, ...]:
-    """Return the parts of a condition of that kind: a thousand of them joined one by one stay one level deep."""
-    return condition.parts if isinstance(condition, kind) and condition.parts else (condition,)
+    return condition.parts if isinstance(condition, kind) else (condition,)
 
 
 def as_condition(value: Any) -> Condition:
@@ -137,6 +151,8 @@ def _kept(value: Any) -> Any:
 
 class Q:
     """Build a condition from keyword lookups and other conditions, all of which must hold.
+
+    An empty `Q()` says nothing: `&`, `|` and `~` pass over it, so it is what a loop begins with.
 
     Example:
         >>> User.filter(Q(city="Oslo") | Q(city="Rome"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar
 
 from ..compiler.ordering import compile_sort
 from ..exceptions import InvalidValueError, QueryError
-from ..expressions import Not, TextSearch, join
+from ..expressions import TextSearch, join
 from ..schema import MappedModel, spec_of
 from .results import joins_of
 from .state import QueryState
@@ -35,8 +35,8 @@ class Chain(QueryState[M]):
         return self.narrowed(join(*conditions, **lookups))
 
     def exclude(self, *conditions: Any, **lookups: Any) -> Self:
-        """Narrow the query to documents for which the conditions do not all hold."""
-        return self.narrowed(Not(join(*conditions, **lookups)))
+        """Narrow the query to documents for which the conditions do not all hold; no conditions exclude nothing."""
+        return self.narrowed(~join(*conditions, **lookups))
 
     def order_by(self, *order: Any) -> Self:
         """Sort by fields, `"-name"` descending; replaces an earlier order, and without arguments removes it.

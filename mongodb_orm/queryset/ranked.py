@@ -10,6 +10,7 @@ from ..codec import unwrap
 from ..compiler.filters import NOTHING
 from ..compiler.places import RANK, geo_near_stage, is_near, near_operators
 from ..compiler.projections import field_path
+from ..compiler.shell import aggregate_text
 from ..exceptions import QueryError
 from ..executor import stream
 from ..expressions import Near, path_text
@@ -90,6 +91,10 @@ class Ranked(Generic[P]):
         """Return the first result, or None."""
         results = await self.limit(1)
         return results[0] if results else None
+
+    def mql(self) -> str:
+        """Return the command as one would type it in mongosh."""
+        return aggregate_text(spec_of(self.query.model).collection, self.stages())
 
     def stages(self) -> list[Mapping[str, Any]]:
         """Return the pipeline, under stored names."""

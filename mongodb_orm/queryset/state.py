@@ -215,8 +215,3 @@ class QueryState(Generic[M]):
 _NAMES = tuple(field.name for field in fields(QueryState))
 _values_of = attrgetter(*_NAMES)
 _set = object.__setattr__
-
-
-def pipeline_text(query: QueryState[Any], *stages: Mapping[str, Any]) -> str:
-    """Return the query with further stages as an aggregation in mongosh."""
-    return aggregate_text(spec_of(query.model).collection, [*query.stages(), *stages])

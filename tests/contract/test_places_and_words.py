@@ -155,6 +155,8 @@ async def test_nearest_gives_metres(shops: None) -> None:
     assert [near.document.name async for near in Shop.nearest("location", OSLO).skip(1).limit(1)] == ["bergen"]
     rows = await Shop.all().values("name").nearest("location", OSLO).limit(1)
     assert rows[0].document == {"name": "oslo"}
+    assert far.limit(1).mql().split()[:3] == ["db.shop.aggregate([", "{", "$geoNear:"]
+    assert "{$limit: 1}" in far.limit(1).mql()
 
 
 async def test_nearest_hides_the_deleted_and_saves(shops: None) -> None:

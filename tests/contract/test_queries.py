@@ -415,6 +415,15 @@ async def test_a_pattern_that_is_none_is_an_invalid_value(register: Any) -> None
             await Resident.filter(**lookup)
 
 
+async def test_an_empty_condition_says_nothing(people: list[Resident]) -> None:
+    either = Q()
+    for name in ("Ann", "Bob"):
+        either |= Q(name=name)
+    assert await Resident.count(either) == 2
+    assert await Resident.exclude().count() == await Resident.all().exclude(Q()).count() == 3
+    assert await Resident.exclude(name="Ann").count() == 2
+
+
 async def test_no_limit_may_be_said_as_none(people: list[Resident]) -> None:
     assert len(await Resident.filter(limit=None, skip=None)) == 3
 
