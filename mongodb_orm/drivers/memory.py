@@ -111,12 +111,14 @@ class MemoryDriver(PyMongoDriver):
                         raise _lacks(f"expressions on documents without {field!r}")
                 rows = await collection.aggregate(_plain(pipeline)).to_list(None)
         except NotImplementedError as error:
-            raise _lacks(str(error)) from error
+            raise _lacks(_feature_in(error)) from error
         except KeyError as error:
             raise _lacks(f"expressions on documents without {error}") from error
         except DRIVER_ERRORS as error:
             raise translate(error, target) from error
         except (TypeError, ValueError, AttributeError, AssertionError, ArithmeticError, LookupError) as error:
+            if "Decimal128" in str(error):
+                raise _lacks(_DECIMALS) from error
             raise OperationError(f"The memory backend cannot run this: {error}.") from error
         if rows:
             chunk = b"".join(bson.encode(row, codec_options=CODEC_OPTIONS) for row in rows)
@@ -135,8 +137,10 @@ class MemoryDriver(PyMongoDriver):
         except DRIVER_ERRORS as error:
             raise translate(error, target) from error
         except NotImplementedError as error:
-            raise _lacks(str(error)) from error
+            raise _lacks(_feature_in(error)) from error
         except (TypeError, ValueError, AttributeError, AssertionError, ArithmeticError, LookupError) as error:
+            if "Decimal128" in str(error):
+                raise _lacks(_DECIMALS) from error
             raise OperationError(f"The memory backend cannot run this: {error}.") from error
 
     async def start_session(self, *, causal: bool) -> Any:
@@ -296,6 +300,14 @@ class MemoryDriver(PyMongoDriver):
 
 def _is_expression(value: Any) -> bool:
     return isinstance(value, str | list) or (isinstance(value, Mapping) and not value.keys() <= _PROJECTIONS)
+
+
+_DECIMALS = "distinct values, order and comparison of decimals"
+
+
+def _feature_in(error: NotImplementedError) -> str:
+    """Return what mongomock lacks; of decimals it says so with their values."""
+    return _DECIMALS if "Decimal128" in str(error) else str(error)
 
 
 def _lacks(feature: str) -> NotSupportedError:

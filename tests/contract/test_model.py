@@ -260,12 +260,14 @@ async def test_refresh_reads_again(users: list[User]) -> None:
 
 
 async def test_update_many_moves_updated_at(users: list[User]) -> None:
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    await User.update_many(None, {"$set": {"updated_at": past}})
     assert await User.update_many(User.f.is_active == True, age=5) == 2  # noqa: E712
     assert await User.update_many({"is_active": True}, age__inc=1) == 2
     assert {user.age for user in await User.filter(is_active=True)} == {6}
     stored = await User.get_by_id(users[0].id)
     assert stored is not None
-    assert stored.updated_at > users[0].updated_at
+    assert stored.updated_at > past
 
 
 async def test_delete_many_counts(users: list[User]) -> None:
