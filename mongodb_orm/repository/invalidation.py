@@ -84,7 +84,7 @@ async def drop_stale(repository: Subscriber, written: Written) -> None:
     keys = repository.keys
     raws = [raw for raw in (*written.old, *written.new) if raw]
     found = {key for raw in raws for key in keys.of_record(decode(raw))}
-    is_known = len(written.ids) == written.matched
+    is_known = len(written.ids) == written.matched and (written.is_certain or not written.is_by_query)
     await repository.aside.drop(found, [keys.lists] if is_known else [keys.lists, keys.records])
     for raw in dict.fromkeys(raws) if repository.has_own_keys else ():
         await _invalidate(repository, raw)

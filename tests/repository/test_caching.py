@@ -699,6 +699,26 @@ async def test_a_cancelled_write_still_drops(register_any: Any) -> None:
     assert found.age == 99
 
 
+@pytest.mark.parametrize("by_query", [True, False])
+async def test_a_write_of_unknown_outcome_drops_too(
+    by_query: bool, register: Any, cache: MemoryCache, admin: Any
+) -> None:
+    await register(User)
+    users = UserRepository(cache=cache)
+    ann = await rich(users)
+    await users.get_by_id_cached(1)
+    await users.get_all_cached()
+    ann.age = 99
+    lost = {"failCommands": ["update"], "closeConnection": True}
+    admin.admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": lost})
+    try:
+        with pytest.raises(ConnectionError):
+            await (User.filter(age__gte=1).update(age=99) if by_query else ann.save())
+    finally:
+        admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    assert len(cache) == 0
+
+
 async def test_repositories_share_a_subscription_which_ends_with_the_cache(register_any: Any) -> None:
     await register_any(User)
     gc.collect()
