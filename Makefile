@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test format lint types floors docs site bench build check clean
+.PHONY: help install quickstart test format lint types floors docs site bench build pythons check clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ build: $(VENV)/.dev ## Build wheel and sdist, and check them
 	rm -rf dist
 	$(BIN)/python -m build
 	$(BIN)/python -m twine check --strict dist/*
+
+pythons: build ## Install the wheel and run the tests in every Python from 3.11 to 3.14 that is here; TESTS="tests/unit" chooses
+	.ci/pythons $(TESTS)
 
 check: lint types floors site test ## All of it: what CI runs
 

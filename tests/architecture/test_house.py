@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -71,3 +73,17 @@ def test_importing_loads_no_driver() -> None:
     code = "import sys, mongodb_orm; print([m for m in ('pymongo', 'motor', 'mongomock') if m in sys.modules])"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert output.stdout.strip() == "[]"
+
+
+def test_every_floor_is_explained() -> None:
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    rooms = {room.strip() for layer in layers for room in layer.split(":")}
+    explained = set(re.findall(r"`(\w+)`", (ROOT / "CONTRIBUTING.md").read_text()))
+    assert sorted(rooms - explained) == []
+
+
+def test_make_help_lists_every_target() -> None:
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert targets is not None
+    shown = subprocess.run(["make", "help"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert re.findall(r"make (\w+) ", shown) == targets.group(1).split()
