@@ -132,9 +132,10 @@ def _operation(error: BaseException, target: Target | None) -> MongoDBORMError:
         )
     if code in (27, 291) and ("text index required" in message or "index for $geoNear" in message):
         return _missing_index("text" if "text index" in message else "2dsphere", code, target)
-    if "hint provided does not correspond" in message:
+    is_hint = "hint provided does not correspond" in message
+    if is_hint or "cannot find index" in message:
         return MissingIndexError(
-            f"The index that hint() names does not exist{_of(target)}.",
+            f"The index that {'hint() names' if is_hint else 'is to be changed'} does not exist{_of(target)}.",
             hint="list_indexes() has those that do.",
             code=code,
             model=target.model if target else None,

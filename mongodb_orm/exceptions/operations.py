@@ -70,11 +70,11 @@ class UnconfirmedWriteError(OperationError):
 
 
 class MissingIndexError(OperationError):
-    """A search by words needs a text index, one by distance a `2dsphere` index, and `hint` one that exists.
+    """A search by words needs a text index, one by distance a `2dsphere` index; `hint` and `hide` need one that exists.
 
     Attributes:
         model: The model's name.
-        index_type: `"text"` or `"2dsphere"`, or an empty text for the index that `hint` names.
+        index_type: `"text"` or `"2dsphere"`, or an empty text for an index that was named.
     """
 
     model: str | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from mongodb_orm import (
     Indexed,
     IndexSpec,
     InvalidValueError,
+    MissingIndexError,
     NotSupportedError,
     SoftDeleteMixin,
     register_model,
@@ -136,7 +138,9 @@ async def test_every_kind_and_option_comes_back_as_declared(register: Any, raw: 
     assert not await Every.indexes.apply()
 
 
-async def test_apply_drops_only_when_told_and_hides_first(register: Any, raw: Any) -> None:
+async def test_apply_drops_only_when_told_and_hides_first(
+    register: Any, raw: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     Wanted = declared("name")
     await register(Wanted)
     raw.shop.create_index("old")
@@ -151,8 +155,14 @@ async def test_apply_drops_only_when_told_and_hides_first(register: Any, raw: An
     assert not await Wanted.indexes.apply(drop="hide")
     await Wanted.indexes.unhide("old_1")
     assert "hidden" not in raw.shop.index_information()["old_1"]
-    assert (await Wanted.indexes.apply(drop=True)).dropped == ("old_1",)
+    caplog.clear()
+    with caplog.at_level(logging.DEBUG, logger="mongodb_orm.commands"):
+        assert (await Wanted.indexes.apply(drop=True)).dropped == ("old_1",)
+    sent = [message.split()[0] for message in caplog.messages]
+    assert sent == [f"Declared.{name}" for name in ("list_indexes", "command", "drop_index")], "hidden, then dropped"
     assert list(raw.shop.index_information()) == ["_id_", "name_1"]
+    with pytest.raises(MissingIndexError):
+        await Wanted.indexes.hide("old_1")
     with pytest.raises(InvalidValueError):
         await Wanted.indexes.apply(drop="yes")
 
