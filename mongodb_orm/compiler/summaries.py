@@ -10,7 +10,7 @@ import pydantic
 
 from ..exceptions import InvalidValueError, QueryError, UnknownFieldError
 from ..expressions import Expression, FieldPath, From, Reference
-from ..schema import ModelSpec, Resolved, Shape, member_names, resolve, shape_of, spec_of, step
+from ..schema import ModelSpec, Resolved, Shape, markers_of, member_names, resolve, shape_of, spec_of, step
 from ..types import Document
 from .agg_expressions import rename_expression
 from .calculations import CalculationCompiler
@@ -240,7 +240,7 @@ class _SummaryCompiler:
 
 
 def _marker(info: Any) -> From | Reference | None:
-    return next((item for item in info.metadata if isinstance(item, From | Reference)), None)
+    return next((item for item in markers_of(info) if isinstance(item, From | Reference)), None)
 
 
 def _parts(path: Any) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from ..expressions import (
     Raw,
     path_text,
 )
-from ..schema import ANY, MappedModel, spec_of
+from ..schema import ANY, MappedModel, markers_of, spec_of
 
 _LISTS = (list, tuple, set, frozenset)
 _COMPARISONS = ("eq", "ne", "gt", "gte", "lt", "lte")
@@ -201,7 +201,7 @@ def condition_of(criteria: CriteriaLike | None, model: type[MappedModel]) -> Con
 
 
 def _mark_of(info: FieldInfo) -> Lookup | None:
-    return next((item for item in info.metadata if isinstance(item, Lookup)), None)
+    return next((item for item in markers_of(info) if isinstance(item, Lookup)), None)
 
 
 def _is_own_affair(name: str, info: FieldInfo) -> bool:

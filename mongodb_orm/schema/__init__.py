@@ -19,7 +19,7 @@ from .mapped import (
 )
 from .registry import model_for, remember
 from .settings import LoadValidation, ModelConfig
-from .shapes import ANY, Shape, shape_of
+from .shapes import ANY, Shape, markers_of, shape_of
 from .spec import FieldSpec, ModelSpec, Resolved, fields_of, member_names, resolve, resolve_from, step, stored_name
 from .versioning import Versioning
 
@@ -48,6 +48,7 @@ __all__ = [
     "is_new",
     "keys_from",
     "mark_deleted",
+    "markers_of",
     "member_names",
     "model_for",
     "remember",

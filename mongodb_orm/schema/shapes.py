@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import pydantic
+from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
 Kind = Literal["scalar", "array", "mapping", "model", "union", "record", "any"]
@@ -90,6 +91,13 @@ def _build(annotation: Any) -> Shape:
     if plain is object or hasattr(plain, "__dataclass_fields__"):
         return Shape(annotation, "any")
     return Shape(annotation, "scalar")
+
+
+def markers_of(info: FieldInfo) -> list[Any]:
+    """Return what the annotation of a field carries: `Annotated[int, mark] | None` as `Annotated[int | None, mark]`."""
+    members = get_args(info.annotation) if get_origin(info.annotation) in (Union, types.UnionType) else ()
+    inside = [mark for member in members if get_origin(member) is Annotated for mark in get_args(member)[1:]]
+    return [*info.metadata, *inside]
 
 
 def _named_tuple(annotation: Any, plain: type) -> Shape:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
+import pydantic
 import pytest
 
-from mongodb_orm import BaseModel, QueryError, UnknownLookupError, field
+from mongodb_orm import BaseModel, From, QueryError, Reference, UnknownLookupError, field
 from mongodb_orm.repository import Criteria, Lookup, Repository
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,6 +27,7 @@ class LoanCriteria(Criteria):
     reader: Annotated[int | None, Lookup(Loan.f.reader_id)] = None
     due_before: Annotated[datetime | None, Lookup(DUE, "lt")] = None
     due_from: Annotated[datetime | None, Lookup(DUE, "gte")] = None
+    reader_up_to: Annotated[int, Lookup("reader_id", "lte")] | None = None
 
 
 class OwnCriteria(LoanCriteria):
@@ -62,6 +64,7 @@ async def loans(register: Any) -> LoanRepository:
         (LoanCriteria(due_from=START, due_before=START + timedelta(days=3)), [3, 4]),
         (OwnCriteria(due_from=START, due_before=START + timedelta(days=3)), [4]),
         (OwnCriteria(reader=1), [1]),
+        (LoanCriteria(reader_up_to=0), [2, 4]),
     ],
 )
 async def test_criteria_on_calculations(criteria: Criteria, ids: list[int], loans: LoanRepository) -> None:
@@ -73,6 +76,30 @@ async def test_a_calculation_that_cannot_be_compared_so(loans: LoanRepository) -
         await loans.find(WrongCriteria(due=START))
     with pytest.raises(QueryError, match="only for a model"):
         OwnCriteria(due_from=START).to_filter()
+
+
+class Reader(BaseModel):
+    name: str
+
+
+class ReaderBrief(pydantic.BaseModel):
+    name: str
+
+
+class LoanSummary(pydantic.BaseModel):
+    id: int
+    reader: Annotated[ReaderBrief, Reference(Reader, "reader_id")] | None
+    due: Annotated[datetime, From(DUE)] | None
+
+
+async def test_what_a_summary_says_may_stand_inside_an_optional(register: Any, loans: LoanRepository) -> None:
+    await register(Loan, Reader)
+    await Reader.create(name="ann")
+    found = await loans.find(LoanCriteria(due_before=START + timedelta(days=3)), projection=LoanSummary)
+    assert [(one.reader and one.reader.name, one.due) for one in found] == [
+        ("ann", START + timedelta(days=1)),
+        (None, START + timedelta(days=2)),
+    ]
 
 
 async def test_sort_keys_may_be_paths(loans: LoanRepository) -> None:
