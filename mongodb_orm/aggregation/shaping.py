@@ -27,7 +27,7 @@ class Shaping(Aggregation[Document]):
     here: Scope | None = field(default=None, compare=False)
     is_written: bool = False
 
-    def match(self, *conditions: Any, **lookups: Any) -> Self:
+    def match(self, /, *conditions: Any, **lookups: Any) -> Self:
         """Keep the documents that fulfil all conditions, which are written as in `filter`.
 
         Example:

@@ -158,7 +158,7 @@ class Q:
         >>> User.filter(Q(city="Oslo") | Q(city="Rome"))
     """
 
-    def __new__(cls, *conditions: Any, **lookups: Any) -> Condition:  # type: ignore[misc]
+    def __new__(cls, /, *conditions: Any, **lookups: Any) -> Condition:  # type: ignore[misc]
         """Return the condition; `Q` itself has no instances.
 
         Args:

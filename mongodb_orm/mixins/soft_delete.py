@@ -61,7 +61,7 @@ class SoftDeleteMixin(MappedModel):
         return await deleting.hard_delete(self)
 
     @classmethod
-    def get_active(cls, *conditions: Any, **lookups: Any) -> QuerySet[Self, Self]:
+    def get_active(cls, /, *conditions: Any, **lookups: Any) -> QuerySet[Self, Self]:
         """Return a query on the documents that are not deleted."""
         return QuerySet(cls).filter(*conditions, **lookups)
 
@@ -76,7 +76,7 @@ class SoftDeleteMixin(MappedModel):
         return QuerySet(cls).only_deleted()
 
     @classmethod
-    async def purge(cls, *conditions: Any, older_than: timedelta | datetime, **lookups: Any) -> int:
+    async def purge(cls, /, *conditions: Any, older_than: timedelta | datetime, **lookups: Any) -> int:
         """Remove for good what was deleted softly some time ago.
 
         Args:

@@ -33,6 +33,7 @@ class ReadableModel(MappedModel):
     @classmethod
     def filter(
         cls,
+        /,
         *conditions: Any,
         sort_by: Any = ...,
         skip: int | None = ...,
@@ -45,6 +46,7 @@ class ReadableModel(MappedModel):
     @classmethod
     def filter(
         cls,
+        /,
         *conditions: Any,
         sort_by: Any = ...,
         skip: int | None = ...,
@@ -56,6 +58,7 @@ class ReadableModel(MappedModel):
     @classmethod
     def filter(
         cls,
+        /,
         *conditions: Any,
         sort_by: Any = None,
         skip: int | None = None,
@@ -90,7 +93,7 @@ class ReadableModel(MappedModel):
         return query if projection is None else query.project(projection)
 
     @classmethod
-    def exclude(cls, *conditions: Any, **lookups: Any) -> QuerySet[Self, Self]:
+    def exclude(cls, /, *conditions: Any, **lookups: Any) -> QuerySet[Self, Self]:
         """Return a query on the documents for which the conditions do not all hold."""
         return QuerySet(cls).exclude(*conditions, **lookups)
 
@@ -101,7 +104,7 @@ class ReadableModel(MappedModel):
 
     @classmethod
     async def paginate(
-        cls, *conditions: Any, page: int = 1, size: int = 20, sort_by: Any = None, **lookups: Any
+        cls, /, *conditions: Any, page: int = 1, size: int = 20, sort_by: Any = None, **lookups: Any
     ) -> Page[Self]:
         """Return one numbered page of the documents that fulfil the conditions, with their total.
 
@@ -130,7 +133,7 @@ class ReadableModel(MappedModel):
         return cls.all().nearest(field, point, max_distance=max_distance, min_distance=min_distance)
 
     @classmethod
-    async def get(cls, *conditions: Any, **lookups: Any) -> Self | None:
+    async def get(cls, /, *conditions: Any, **lookups: Any) -> Self | None:
         """Return the first document that fulfils the conditions, or None."""
         return await cls.all().filter(*conditions, **lookups).first()
 
@@ -149,12 +152,12 @@ class ReadableModel(MappedModel):
         return await saving.find_by_id(cls, id, hidden_filter(spec, "active"))
 
     @classmethod
-    async def count(cls, *conditions: Any, **lookups: Any) -> int:
+    async def count(cls, /, *conditions: Any, **lookups: Any) -> int:
         """Return how many documents fulfil the conditions."""
         return await cls.all().filter(*conditions, **lookups).count()
 
     @classmethod
-    async def exists(cls, *conditions: Any, **lookups: Any) -> bool:
+    async def exists(cls, /, *conditions: Any, **lookups: Any) -> bool:
         """Return whether any document fulfils the conditions."""
         return await cls.all().filter(*conditions, **lookups).exists()
 

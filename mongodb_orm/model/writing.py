@@ -61,7 +61,7 @@ class WritableModel(StoredModel):
         return await (query if filter is None else query.filter(filter)).update(update, **values)
 
     @classmethod
-    async def delete_many(cls, *conditions: Any, **lookups: Any) -> int:
+    async def delete_many(cls, /, *conditions: Any, **lookups: Any) -> int:
         """Delete the documents that fulfil the conditions, softly when the model says so.
 
         Without an argument every document is deleted.
@@ -101,7 +101,7 @@ class WritableModel(StoredModel):
         return await cls.all().filter(filter).find_one_and_replace(replacement, return_old=return_old)
 
     @classmethod
-    async def find_one_and_delete(cls, *conditions: Any, **lookups: Any) -> Self | None:
+    async def find_one_and_delete(cls, /, *conditions: Any, **lookups: Any) -> Self | None:
         """Delete the first document that matches and return it; see `QuerySet.find_one_and_delete`."""
         return await cls.all().filter(*conditions, **lookups).find_one_and_delete()
 

@@ -25,7 +25,7 @@ _READ_PREFERENCES = ("primary", "primaryPreferred", "secondary", "secondaryPrefe
 class Chain(QueryState[M]):
     """The part of a query that is chained; it says nothing about what the results are."""
 
-    def filter(self, *conditions: Any, **lookups: Any) -> Self:
+    def filter(self, /, *conditions: Any, **lookups: Any) -> Self:
         """Narrow the query: all of the conditions must hold too.
 
         Args:
@@ -34,7 +34,7 @@ class Chain(QueryState[M]):
         """
         return self.narrowed(join(*conditions, **lookups))
 
-    def exclude(self, *conditions: Any, **lookups: Any) -> Self:
+    def exclude(self, /, *conditions: Any, **lookups: Any) -> Self:
         """Narrow the query to documents for which the conditions do not all hold; no conditions exclude nothing."""
         return self.narrowed(~join(*conditions, **lookups))
 

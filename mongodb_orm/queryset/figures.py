@@ -34,7 +34,7 @@ class Streamed(Protocol[R_co]):
         """The model."""
         ...
 
-    def filter(self, *conditions: Any, **lookups: Any) -> Self:
+    def filter(self, /, *conditions: Any, **lookups: Any) -> Self:
         """Narrow the query."""
         ...
 

@@ -149,7 +149,7 @@ class Reading(Chain[M], Generic[M, R]):
             )
         return results[0] if results else None
 
-    async def get(self, *conditions: Any, **lookups: Any) -> R | None:
+    async def get(self, /, *conditions: Any, **lookups: Any) -> R | None:
         """Return the first result that fulfils the conditions too, or None."""
         return await self.filter(*conditions, **lookups).first()
 

@@ -30,6 +30,7 @@ from mongodb_orm import (
     UnknownLookupError,
     UnloadedFieldError,
     UnsafeQueryError,
+    count,
 )
 
 T = TypeVar("T")
@@ -413,6 +414,34 @@ async def test_a_pattern_that_is_none_is_an_invalid_value(register: Any) -> None
     for lookup in ({"name__regex": "("}, {"name__contains": "x" * 40_000}):
         with pytest.raises(InvalidValueError, match="(?i)regular expression"):
             await Resident.filter(**lookup)
+
+
+async def test_fields_may_be_called_like_any_argument(register_any: Any) -> None:
+    class Odd(BaseModel):
+        cls: int = 0
+        self: int = 0
+        conditions: int = 0
+        lookups: int = 0
+        model: int = 0
+        name: int = 0
+        value: int = 0
+        where: int = 0
+
+    await register_any(Odd)
+    fields = [name for name in Odd.model_fields if name not in ("id", "created_at", "updated_at")]
+    odd = await Odd.create(**dict.fromkeys(fields, 5))
+    for field in fields:
+        this: Any = {field: 5}
+        for query in (Odd.filter(**this), Odd.all().filter(**this), Odd.filter(Q(**this)), Odd.exclude(~Q(**this))):
+            assert await query == [odd]
+        assert await Odd.all().exclude(**this).count() == await Odd.exclude(**this).count() == 0
+        assert await Odd.get(**this) == await Odd.all().get(**this) == odd
+        assert await Odd.count(**this) == 1
+        assert await Odd.exists(**this)
+        assert await Odd.distinct(field, **this) == [5]
+        assert (await Odd.paginate(**this)).items == [odd]
+        assert await Odd.pipeline().match(**this).group(n=count()) == [{"n": 1}]
+    assert await Odd.delete_many(cls=5) == 1
 
 
 async def test_an_empty_condition_says_nothing(people: list[Resident]) -> None:
