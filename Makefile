@@ -30,7 +30,7 @@ quickstart: $(VENV)/.embedded ## Run examples/quickstart.py on an embedded Mongo
 	@$(BIN)/python examples/quickstart.py
 
 test: $(VENV)/.dev ## Run the whole test suite on a real MongoDB
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 3
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format mongodb_orm tests examples benchmarks docs/_extensions

@@ -130,7 +130,7 @@ def run_pytest(folder: Path, *options: str, settings: str = "", loop: str = "fun
         [sys.executable, "-m", "pytest", "-q", "-p", "pytest_asyncio.plugin", "-p", "xdist.plugin", *options],
         cwd=folder,
         env={
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")},
             "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "PYTEST_PLUGINS": "mongodb_orm.testing.plugin",
