@@ -29,7 +29,7 @@ class UserRepository(Repository[User]):
 
 
 class InfractionRepository(Repository[Infraction]):
-    sortable = {"id": "id", "type": "type", "subject": "subject.username", **ORIGIN}
+    sortable = {"id": "id", "type": "type", "subject": "subject.username", "expires": "expires", **ORIGIN}
 
     async def find_summaries(
         self, criteria: CriteriaLike | None = None, sort: Any = None, limit: int = 0

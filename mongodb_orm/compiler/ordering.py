@@ -21,7 +21,7 @@ def compile_sort(spec: ModelSpec, order: Any, beside: Mapping[str, str] = Mappin
 
     Args:
         spec: The model's mapping.
-        beside: Stored paths by further dotted paths, which a projection adds.
+        beside: Stored paths by further dotted paths, which a projection adds; one that ends in a dot goes on.
         order: `{"created_at": -1}`, `"-created_at"`, `[("name", 1), ("age", "desc")]`, `["-age", "name"]`, a
             `Model.f.name`, `Model.f.name.desc()`, `-Model.f.age`, or a list of any of these; None for no order.
 
@@ -87,7 +87,7 @@ def _stored(spec: ModelSpec, field: str) -> str:
 def _beside(path: str, beside: Mapping[str, str]) -> str | None:
     dotted = path.replace("__", ".")
     for known, stored in beside.items():
-        if dotted.startswith(f"{known}."):
+        if dotted == known or (known.endswith(".") and dotted.startswith(known)):
             return stored + dotted[len(known) :]
     return None
 

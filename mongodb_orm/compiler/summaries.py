@@ -36,6 +36,7 @@ class Summary(NamedTuple):
         models: The models whose fields were asked for by name.
         joins: The stages that come before the projection, where documents of other collections are asked for.
         references: The top-level fields that `joins` add, by the dotted path under which the summary has them.
+        sources: Where top-level fields come from that the queried model has not: a path or an expression.
     """
 
     projection: dict[str, Any]
@@ -43,6 +44,7 @@ class Summary(NamedTuple):
     models: frozenset[type]
     joins: tuple[dict[str, Any], ...] = ()
     references: Mapping[str, str] = MappingProxyType({})
+    sources: Mapping[str, Any] = MappingProxyType({})
 
 
 def compile_summary(spec: ModelSpec, into: type[pydantic.BaseModel]) -> Summary:
@@ -64,7 +66,12 @@ def compile_summary(spec: ModelSpec, into: type[pydantic.BaseModel]) -> Summary:
     if "_id" not in projection:
         projection["_id"] = 0
     return Summary(
-        projection, _renamer(names), frozenset(compiler.models), tuple(compiler.joins), dict(compiler.references)
+        projection,
+        _renamer(names),
+        frozenset(compiler.models),
+        tuple(compiler.joins),
+        compiler.references,
+        compiler.sources,
     )
 
 
@@ -90,6 +97,7 @@ class _SummaryCompiler:
         self.models: set[type] = set()
         self.joins: list[dict[str, Any]] = []
         self.references: dict[str, str] = {}
+        self.sources: dict[str, Any] = {}
 
     def include(self, into: type[pydantic.BaseModel], source: Shape, prefix: str) -> _Names:
         """Ask for the fields of `into` at a place of the document, by dotted paths."""
@@ -123,8 +131,10 @@ class _SummaryCompiler:
             key = name
             while key in names:
                 key += "_"
-            self.projection[prefix + key] = self._source(origin, source, f"${prefix}" if prefix else "$")
+            self.projection[prefix + key] = found = self._source(origin, source, f"${prefix}" if prefix else "$")
             names[key] = _Name(name)
+            if not prefix and step(source, name) is None:
+                self.sources[name] = found
         self._path.pop()
         return names
 

@@ -16,10 +16,11 @@ def find_stages(find: Find, joins: Sequence[Stage] = ()) -> list[Stage]:
 
     Args:
         find: The find, under stored names.
-        joins: Stages that join other collections, before the projection. They see the documents of the window only,
-            unless it is sorted by what they add.
+        joins: Stages that join other collections or calculate, before the projection. They see the documents of the
+            window only, unless it is sorted by what they add.
     """
     joined = {str(stage["$lookup"]["as"]) for stage in joins if "$lookup" in stage}
+    joined |= {name for stage in joins for name in stage.get("$set", ())}
     match: list[Stage] = [*near_stages(find.filter)] if find.filter else []
     cut: list[Stage] = [{"$sort": dict(find.sort)}] if find.sort else []
     if find.skip:

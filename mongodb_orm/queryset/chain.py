@@ -11,7 +11,7 @@ from ..compiler.ordering import compile_sort
 from ..exceptions import InvalidValueError, QueryError
 from ..expressions import TextSearch, join
 from ..schema import MappedModel, spec_of
-from .results import joins_of
+from .results import sorted_beside
 from .state import QueryState
 
 M = TypeVar("M", bound=MappedModel)
@@ -41,13 +41,14 @@ class Chain(QueryState[M]):
     def order_by(self, *order: Any) -> Self:
         """Sort by fields, `"-name"` descending; replaces an earlier order, and without arguments removes it.
 
-        After `project`, what a `Reference` joins can be sorted by too: `project(PostSummary).order_by("author.name")`.
+        After `project`, what a `Reference` joins or `From` calculates can be sorted by too:
+        `project(PostSummary).order_by("author.name", "-word_count")`.
         """
-        return self.but(sort=compile_sort(spec_of(self.model), order, joins_of(self.kind)[1]))
+        return self.but(sort=compile_sort(spec_of(self.model), order, sorted_beside(self.kind)))
 
     def sort_by(self, order: Any) -> Self:
         """Sort by a mapping of fields to directions, or any other form that `filter(sort_by=...)` takes."""
-        return self.but(sort=compile_sort(spec_of(self.model), order, joins_of(self.kind)[1]))
+        return self.but(sort=compile_sort(spec_of(self.model), order, sorted_beside(self.kind)))
 
     def search(
         self,

@@ -106,7 +106,7 @@ class Ranked(Generic[P]):
             stages.append({"$skip": query.skipped})
         if query.limited:
             stages.append({"$limit": query.limited})
-        stages += joins_of(query.kind)[0]
+        stages += joins_of(query.kind)
         projection = query.results.projection
         if projection:
             stages.append({"$project": {**projection, RANK: 1} if _includes(projection) else dict(projection)})

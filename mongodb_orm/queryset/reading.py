@@ -189,7 +189,7 @@ class Reading(Chain[M], Generic[M, R]):
             size=size,
             max_size=max_size,
             database=self.database,
-            joins=joins_of(self.kind)[0],
+            joins=joins_of(self.kind, self.sort),
         )
 
     async def paginate_after(
@@ -211,9 +211,9 @@ class Reading(Chain[M], Generic[M, R]):
             >>> page = await User.all().order_by("-created_at").paginate_after(token, size=20)
         """
         self.refuse_window("paginate_after")
-        if joins_of(self.kind)[0]:
+        if joins_of(self.kind, self.sort):
             raise NotSupportedError(
-                "Pages from place to place hold documents of one collection.",
+                "Pages from place to place hold documents of one collection, sorted by its fields.",
                 hint="Use paginate(), or leave out the fields with a Reference.",
                 feature="keyset pages with a Reference",
             )
@@ -246,7 +246,7 @@ class Reading(Chain[M], Generic[M, R]):
         if self.whole_number("count", count) == 0 or self.is_empty:
             return []
         projection = self.results.projection
-        stages: list[dict[str, Any]] = [{"$sample": {"size": count}}, *joins_of(self.kind)[0]]
+        stages: list[dict[str, Any]] = [{"$sample": {"size": count}}, *joins_of(self.kind)]
         if projection:
             stages.append({"$project": dict(projection)})
         read = self._reader()

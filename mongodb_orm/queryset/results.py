@@ -14,9 +14,11 @@ from ..compiler.projections import compile_projection, field_path, row_names
 from ..compiler.summaries import Summary, compile_summary
 from ..exceptions import CorruptDocumentError, InvalidValueError, ValidationError
 from ..schema import MappedModel, ModelSpec, Shape, resolve, spec_of, step
-from ..types import Document
+from ..types import Document, Sort
 
 Reader = Callable[[bytes], list[Any]]
+
+_CALCULATED = "__calculated_"
 
 
 class Results(Protocol):
@@ -199,12 +201,26 @@ def _one_of(model: type[MappedModel]) -> Any:
     return model if is_alone else whole[model]
 
 
-def joins_of(kind: Results | None) -> tuple[tuple[dict[str, Any], ...], Mapping[str, str]]:
-    """Return the stages that join what the results refer to, and the fields that they add, by their dotted paths."""
+def joins_of(kind: Results | None, sort: Sort = ()) -> list[dict[str, Any]]:
+    """Return the stages that join what the results refer to, and calculate what they are sorted by."""
     if not isinstance(kind, Summaries):
-        return (), {}
+        return []
     compiled = kind.compiled
-    return compiled.joins, compiled.references
+    sorted_by = {path.removeprefix(_CALCULATED) for path, _ in sort if path.startswith(_CALCULATED)}
+    calculated = {_CALCULATED + name: compiled.sources[name] for name in compiled.sources if name in sorted_by}
+    return [*compiled.joins, *([{"$set": calculated}] if calculated else ())]
+
+
+def sorted_beside(kind: Results | None) -> dict[str, str]:
+    """Return what results can be sorted by beside the model's fields: stored paths by those of a summary."""
+    if not isinstance(kind, Summaries):
+        return {}
+    compiled = kind.compiled
+    own = {
+        name: source.removeprefix("$") if isinstance(source, str) else _CALCULATED + name
+        for name, source in compiled.sources.items()
+    }
+    return {**{f"{place}.": f"{joined}." for place, joined in compiled.references.items()}, **own}
 
 
 def projected(model: type[MappedModel], projection: Any) -> Results:

@@ -138,7 +138,7 @@ class QueryState(Generic[M]):
 
     def read_command(self, *, batch_size: int = 0) -> Find | Aggregate:
         """Return the command that reads the results: a find, unless they refer to other collections."""
-        find, (joins, _) = self.find_command(batch_size=batch_size), joins_of(self.kind)
+        find, joins = self.find_command(batch_size=batch_size), joins_of(self.kind, self.sort)
         return as_aggregate(find, find_stages(find, joins)) if joins else find
 
     def count_command(self) -> Count:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pydantic
 import pytest
 
-from mongodb_orm import BaseModel, From, QueryError, Reference, UnknownLookupError, field
+from mongodb_orm import BaseModel, From, NotSupportedError, QueryError, Reference, UnknownLookupError, field
 from mongodb_orm.repository import Criteria, Lookup, Repository
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -100,6 +100,61 @@ async def test_what_a_summary_says_may_stand_inside_an_optional(register: Any, l
         ("ann", START + timedelta(days=1)),
         (None, START + timedelta(days=2)),
     ]
+
+
+class DueSummary(pydantic.BaseModel):
+    id: int
+    reader: Annotated[ReaderBrief | None, Reference(Reader, "reader_id")]
+    who: Annotated[int, From("reader_id")]
+    due: Annotated[datetime | None, From(DUE)]
+    reader_id: Annotated[int, From({"$multiply": ["$reader_id", -1]})]
+
+
+class PlainSummary(pydantic.BaseModel):
+    id: int
+    due: Annotated[datetime | None, From(DUE)]
+
+
+class DueRepository(Repository[Loan]):
+    sortable = {"due": "due", "who": "who", "reader": "reader.name", "id": "reader_id"}
+
+
+@pytest.mark.parametrize(
+    ("sort", "ids"),
+    [
+        (["due"], [2, 3, 4, 1]),
+        (["-due"], [1, 4, 3, 2]),
+        (["who", "-due"], [4, 2, 1, 3]),
+        (["reader", "due"], [2, 4, 3, 1]),
+        (["-id"], [1, 3, 2, 4]),  # a field of the model's own is that, whatever the summary makes of it
+    ],
+)
+async def test_a_summary_is_sorted_by_what_it_calculates(
+    sort: list[str], ids: list[int], register: Any, loans: LoanRepository
+) -> None:
+    await register(Loan, Reader)
+    await Reader.create(name="ann")
+    due = DueRepository()
+    assert [one.id for one in await due.find(sort=sort, projection=DueSummary)] == ids
+    assert [one.id for one in await due.find(sort=sort, skip=1, limit=2, projection=DueSummary)] == ids[1:3]
+    assert [one.id async for one in due.stream(sort=sort, projection=DueSummary)] == ids
+    page = await due.page(sort=sort, page=2, size=3, projection=DueSummary)
+    assert ([one.id for one in page.items], page.total) == (ids[3:], 4)
+
+
+async def test_a_summary_without_references_is_sorted_so_too(loans: LoanRepository) -> None:
+    due = DueRepository()
+    found = await due.find(LoanCriteria(reader=1), sort=["-due"], projection=PlainSummary)
+    assert [one.model_dump() for one in found] == [
+        {"id": 1, "due": START + timedelta(days=3)},
+        {"id": 3, "due": START + timedelta(days=1)},
+    ]
+    assert [one.id for one in await due.find(sort=["due"], limit=1, projection=PlainSummary)] == [2]
+    query = Loan.all().project(PlainSummary).order_by("-due")
+    with pytest.raises(NotSupportedError, match="sorted by"):
+        await query.paginate_after()
+    assert [one.id for one in await query.sample(4)].count(2) == 1
+    assert (await query.last() or await query.one()).id == 2
 
 
 async def test_sort_keys_may_be_paths(loans: LoanRepository) -> None:

@@ -45,6 +45,7 @@ SORTS: list[tuple[Any, list[int]]] = [
     ([("created", "asc")], [1, 2, 3, 4, 5]),
     (["type", "-created"], [3, 5, 2, 1, 4]),
     (["subject", "id"], [4, 5, 1, 2, 3]),
+    (["-expires", "id"], [5, 2, 1, 3, 4]),
     (["author", "-id"], [5, 4, 3, 2, 1]),
     (["-author", "created"], [1, 2, 3, 4, 5]),
 ]
@@ -61,7 +62,7 @@ async def test_orders(sort: Any, ids: list[int]) -> None:
 
 @pytest.mark.usefixtures("server")
 async def test_other_orders_are_refused() -> None:
-    with pytest.raises(InvalidValueError, match="id, type, subject, created, author"):
+    with pytest.raises(InvalidValueError, match="id, type, subject, expires, created, author"):
         await InfractionRepository().find_summaries(sort=["reason"])
 
 
