@@ -108,7 +108,7 @@ TO_PASTE = [page for page in PAGES if page.stem == "quickstart" or page.parent.n
 
 @pytest.mark.parametrize("page", TO_PASTE, ids=name_of)
 def test_blocks_can_be_pasted_into_a_prompt(page: Path) -> None:
-    """`python -m asyncio` ends a statement of several lines at an empty one, so one must stand there, and only there."""
+    """`python -m asyncio` ends a statement of several lines at an empty one: it must stand there, and only there."""
     compiler = codeop.CommandCompiler()
     compiler.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     for block in blocks_of(page):
