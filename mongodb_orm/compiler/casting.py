@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Set
 from functools import lru_cache
 from typing import Any
 
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import AliasChoices, AliasPath, BaseModel, RootModel, ValidationError
 from pydantic_core import SchemaValidator
 
 from ..codec import MAX_DEPTH, cast_validator
-from ..exceptions import InvalidValueError, UnsafeQueryError
-from ..schema import ANY, Resolved, Shape
+from ..exceptions import InvalidValueError, UnknownFieldError, UnsafeQueryError
+from ..schema import ANY, Resolved, Shape, fields_of
 
 _INT64 = 2**63
 _LISTS = (list, tuple, Set)
@@ -63,6 +63,8 @@ def cast(shape: Shape, value: Any, place: Place, *, is_data: bool = False) -> An
         return value
     if shape.kind == "array" and shape.element is not None and not isinstance(value, _LISTS):
         return cast(shape.element, value, place)
+    if shape.model is not None and isinstance(value, Mapping):
+        value = _as_validated(shape.model, value, place)
     try:
         result = _validator(shape)(value)
     except ValidationError as error:
@@ -124,6 +126,27 @@ def refuse_operators(value: Any, place: Place, depth: int = 0) -> None:
         refuse_operators(value.root, place, depth + 1)
     elif isinstance(value, BaseModel):  # whose extra fields have names from outside
         refuse_operators(value.__pydantic_extra__, place, depth + 1)
+
+
+def _as_validated(model: type[BaseModel], value: Mapping[Any, Any], place: Place) -> Mapping[Any, Any]:
+    """Return a mapping for a nested model under the names that its validator takes.
+
+    Raises:
+        UnknownFieldError: When it has a name that the model would leave out unnoticed.
+    """
+    fields = model.__pydantic_fields__
+    validators = model.__pydantic_decorators__.model_validators.values()
+    takes_others = model.model_config.get("extra") == "allow" or any(each.info.mode != "after" for each in validators)
+    if takes_others or any(isinstance(info.validation_alias, AliasChoices | AliasPath) for info in fields.values()):
+        return value
+    names: dict[Any, str] = {}
+    for name, field in fields_of(model).items():
+        taken = fields[name].validation_alias or name
+        names |= dict.fromkeys((name, field.stored, taken), str(taken))
+    for key in value:
+        if key not in names:
+            raise UnknownFieldError(f"{place.model}.{place.field}", str(key), list(fields))
+    return {names[key]: inner for key, inner in value.items()}
 
 
 def _validator(shape: Shape) -> Any:

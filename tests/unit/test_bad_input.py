@@ -85,6 +85,7 @@ CONDITIONS: list[tuple[Any, type[Exception], str]] = [
     ({"address__city__foo": "x"}, UnknownLookupError, "foo"),
     ({"tags__0__foo": "x"}, UnknownLookupError, "foo"),
     ({"age": "five"}, InvalidValueError, "age"),
+    ({"address": {"city": "x", "zipcode": "1"}}, UnknownFieldError, "zip_code"),
     ({"age": 1.5}, InvalidValueError, "age"),
     ({"age": []}, InvalidValueError, "age"),
     ({"age": 2**63}, InvalidValueError, "64 bits"),
