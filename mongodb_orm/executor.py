@@ -17,7 +17,7 @@ from .types import Document, Sort, Target
 
 R = TypeVar("R")
 
-logger = logging.getLogger("mongodb_orm.commands")
+logger: logging.Logger = logging.getLogger("mongodb_orm.commands")
 
 
 async def connection_for(model: type[MappedModel]) -> Connection:

@@ -111,10 +111,10 @@ class _Callers:
     __slots__ = ("are_noted",)
 
     def __init__(self) -> None:
-        self.are_noted = False
+        self.are_noted: bool = False
 
 
-callers = _Callers()
+callers: _Callers = _Callers()
 """Whether commands carry the place in the program that sent them."""
 
 

@@ -27,9 +27,9 @@ class Sighting:
     __slots__ = ("count", "seconds", "slowest")
 
     def __init__(self) -> None:
-        self.count = 0
-        self.seconds = 0.0
-        self.slowest = 0.0
+        self.count: int = 0
+        self.seconds: float = 0.0
+        self.slowest: float = 0.0
 
 
 def note(spec: ModelSpec, filter: Mapping[str, Any], sort: Sort, seconds: float) -> None:  # noqa: A002

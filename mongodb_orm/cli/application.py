@@ -9,7 +9,7 @@ import typer
 from . import checking, health, indexes, inspection, models, server, shell
 from .session import Session
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="mongodb-orm",
     no_args_is_help=True,
     add_completion=False,

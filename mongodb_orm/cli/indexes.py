@@ -9,7 +9,9 @@ import typer
 from ..indexes import Drop, IndexChanges, IndexManager, IndexPlan
 from .session import FOUND, Session, output, run
 
-app = typer.Typer(no_args_is_help=True, help="Compare the declared indexes with the server's, and build them.")
+app: typer.Typer = typer.Typer(
+    no_args_is_help=True, help="Compare the declared indexes with the server's, and build them."
+)
 
 Names = Annotated[list[str] | None, typer.Argument(help="Names of models. Default: all.", metavar="MODEL")]
 

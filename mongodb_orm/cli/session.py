@@ -25,8 +25,8 @@ FOUND = 1
 FAILED = 3
 """The exit code of a command that could not do its work; 2 is a wrong use."""
 
-output = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+output: Console = Console(highlight=False, soft_wrap=True)
+errors: Console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,10 @@ class Place:
     __slots__ = ("field", "in_element", "model", "target")
 
     def __init__(self, model: str, field: str, target: Resolved = NOWHERE, *, in_element: bool = False) -> None:
-        self.model = model
-        self.field = field
-        self.target = target
-        self.in_element = in_element
+        self.model: str = model
+        self.field: str = field
+        self.target: Resolved = target
+        self.in_element: bool = in_element
 
     def refuse(self, value: Any, problem: str, hint: str = "") -> InvalidValueError:
         """Return the error for a value that does not fit."""

@@ -31,7 +31,7 @@ class Attempt:
     def __init__(self, block: Transaction, is_last: Callable[[], bool]) -> None:
         self._block = block
         self._is_last = is_last
-        self.is_done = False
+        self.is_done: bool = False
 
     async def __aenter__(self) -> Any:
         """Begin, and return the driver's session."""
@@ -127,7 +127,7 @@ class TransactionMaker:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-transaction = TransactionMaker()
+transaction: TransactionMaker = TransactionMaker()
 """Begin a transaction: `async with transaction(): ...`."""
 
 

@@ -8,7 +8,7 @@ import ssl as ssl_module
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
@@ -126,7 +126,7 @@ class DatabaseConfig(BaseModel):
         DatabaseConfig(mongo_uri='mongodb://localhost:27017', database_name='shop', driver='motor')
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     mongo_uri: str = DEFAULT_URI
     database_name: str = DEFAULT_DATABASE

@@ -44,7 +44,7 @@ class EmbeddedServer:
     def __init__(self, path: Path, *, is_kept: bool, parameters: list[str], port: int | None = None) -> None:
         self.path = path
         self.is_kept = is_kept
-        self.port = port or 0
+        self.port: int = port or 0
         self._wanted_port = port
         self._parameters = parameters
         self._process: subprocess.Popen[bytes] | None = None

@@ -18,7 +18,7 @@ from ..schema import MappedModel, family_of, spec_of
 from .config import DatabaseConfig
 from .embedded import embedded_uri
 
-logger = logging.getLogger("mongodb_orm.connections")
+logger: logging.Logger = logging.getLogger("mongodb_orm.connections")
 
 _OTHER_LOOP_TIMEOUT = 5.0
 
@@ -251,5 +251,5 @@ def driver_of(client: Any) -> Driver:
     )
 
 
-connections = ConnectionManager()
+connections: ConnectionManager = ConnectionManager()
 """The registry of this process."""

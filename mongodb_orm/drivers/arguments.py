@@ -25,7 +25,7 @@ RAW_OPTIONS: CodecOptions[RawBSONDocument] = CodecOptions(
 )
 """Options under which a document is answered as its BSON."""
 
-READ_PREFERENCES = {
+READ_PREFERENCES: dict[str, Any] = {
     "primary": ReadPreference.PRIMARY,
     "primaryPreferred": ReadPreference.PRIMARY_PREFERRED,
     "secondary": ReadPreference.SECONDARY,

@@ -20,8 +20,8 @@ class BulkFailure:
     __slots__ = ("error", "index")
 
     def __init__(self, index: int, error: Exception) -> None:
-        self.index = index
-        self.error = error
+        self.index: int = index
+        self.error: Exception = error
 
     def __repr__(self) -> str:
         return f"<BulkFailure index={self.index} {type(self.error).__name__}: {self.error}>"

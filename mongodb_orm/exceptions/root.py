@@ -31,7 +31,7 @@ class MongoDBORMError(Exception):
         self.problem = problem
         self.hint = hint
         self.code = code
-        self.labels = tuple(labels)
+        self.labels: tuple[str, ...] = tuple(labels)
         self.facts: Mapping[str, Any] = facts
         for name, value in facts.items():
             setattr(self, name, value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal, TypeAlias, Union, cast, overload
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, Union, cast, overload
 
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
@@ -16,7 +16,7 @@ class Geometry(pydantic.BaseModel):
     """The ground of every GeoJSON geometry: a frozen value, stored as `{"type": ..., "coordinates": ...}`."""
 
     # Built on first use: the geometries would be a tenth of importing the package.
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     def __init__(self, /, **data: Any) -> None:
         """Validate the members of a GeoJSON object."""

@@ -23,7 +23,7 @@ from .comparing import are_rivals, differences
 from .compiling import CompiledIndex, compile_index, compiled_from, model_path
 from .planning import IndexDifference, IndexPlan, plan_indexes
 
-logger = logging.getLogger("mongodb_orm.indexes")
+logger: logging.Logger = logging.getLogger("mongodb_orm.indexes")
 
 Drop = bool | Literal["hide"]
 

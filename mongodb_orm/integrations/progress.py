@@ -50,7 +50,7 @@ class RichProgress:
             description: What stands beside the bar.
             bars: Your own bars, to which this one is added.
         """
-        self.bars = bars or RichBars()
+        self.bars: RichBars = bars or RichBars()
         self._task = self.bars.add_task(description, total=None)
 
     def __call__(self, done: int, total: int | None) -> None:

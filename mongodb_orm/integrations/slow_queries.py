@@ -26,7 +26,7 @@ from ..explaining import explanation_of
 from ..monitoring import CommandEvent, add_command_listener
 from ..schema import MappedModel, spec_of
 
-logger = logging.getLogger("mongodb_orm.slow")
+logger: logging.Logger = logging.getLogger("mongodb_orm.slow")
 
 _EXPLAINED = (Find, Count, Distinct, Update, Delete, FindAndUpdate, FindAndDelete, Aggregate)
 _WRITING = frozenset({"$out", "$merge"})

@@ -103,8 +103,8 @@ class BulkWriter:
         self._ordered = ordered
         self._progress = progress
         self._pending = _Gathered()
-        self.saved = 0
-        self.deleted = 0
+        self.saved: int = 0
+        self.deleted: int = 0
 
     async def save(self, *documents: MappedModel) -> None:
         """Gather objects to insert, or to update where they changed."""

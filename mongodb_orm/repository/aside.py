@@ -20,7 +20,7 @@ Load = Callable[[], Awaitable[tuple[Any, T]]]
 Revive = Callable[[Any], T]
 """Makes the result of what was cached."""
 
-logger = logging.getLogger("mongodb_orm.cache")
+logger: logging.Logger = logging.getLogger("mongodb_orm.cache")
 
 _PAUSE = 1.0
 _MOST_OWED = 10_000

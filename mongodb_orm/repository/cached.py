@@ -78,7 +78,7 @@ class CachedRepository(Repository[M]):
                 hint="Use MemoryCache(), RedisCache(client) or NullCache().",
             )
         self.cache = cache
-        self.keys = Keys(self.model, self.namespace)
+        self.keys: Keys = Keys(self.model, self.namespace)
         self.aside: CacheAside = aside_of(cache)
         place = (type(self), self.model, self.namespace)
         if place not in self.aside.subscriptions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pydantic
 from pydantic import ConfigDict
@@ -92,7 +92,7 @@ class Criteria(_Joinable, pydantic.BaseModel):
         >>> await users.find(UserCriteria(city="Oslo") & UserCriteria(states=[State.NEW]))
     """
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid",
         validate_assignment=True,
         validate_by_name=True,

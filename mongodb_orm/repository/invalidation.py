@@ -17,7 +17,7 @@ from ..schema import spec_of
 from .aside import CacheAside
 from .keys import Keys
 
-logger = logging.getLogger("mongodb_orm.cache")
+logger: logging.Logger = logging.getLogger("mongodb_orm.cache")
 
 
 class Subscriber(Protocol):

@@ -33,9 +33,9 @@ class Keys:
     def __init__(self, model: type[MappedModel], namespace: str = "") -> None:
         self._spec = spec_of(model)
         before = f"{namespace}:" if namespace else ""
-        self.records = f"{before}{self._spec.collection}:"
-        self.lists = f"{before}{self._spec.collection}s:"
-        self.counts = f"{self.lists}count:"
+        self.records: str = f"{before}{self._spec.collection}:"
+        self.lists: str = f"{before}{self._spec.collection}s:"
+        self.counts: str = f"{self.lists}count:"
 
     def record(self, field: str, value: Any) -> str:
         """Return the key of the record with a value, in its stored form, in a field."""

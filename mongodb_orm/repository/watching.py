@@ -13,7 +13,7 @@ from ..exceptions import MongoDBORMError, NotSupportedError
 from ..executor import run, watch
 from .invalidation import Subscriber, drop_changed
 
-logger = logging.getLogger("mongodb_orm.cache")
+logger: logging.Logger = logging.getLogger("mongodb_orm.cache")
 
 _LONGEST_WAIT_MS = 1000
 _PAUSE = 1.0

@@ -40,7 +40,7 @@ class MappedModel(pydantic.BaseModel):
 
     __slots__ = ("_mongo_database", "_mongo_snapshot")
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid",
         validate_by_name=True,
         validate_by_alias=True,

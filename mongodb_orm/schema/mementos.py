@@ -63,10 +63,10 @@ class _Open:
     __slots__ = ("count",)
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
 
 
-is_open = _Open()
+is_open: _Open = _Open()
 _lock = threading.Lock()
 _current: ContextVar[Mementos | None] = ContextVar("mongodb_orm_mementos", default=None)
 

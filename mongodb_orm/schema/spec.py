@@ -117,18 +117,18 @@ class ModelSpec:
         versioning: Versioning | None,
     ) -> None:
         self.model = model
-        self.name = model.__name__
+        self.name: str = model.__name__
         self.settings = settings
-        self.collection = settings.collection_name
-        self.id_field = settings.id_field
-        self.fields = fields_of(model)
-        self.names = {field.stored: field.name for field in self.fields.values()}
+        self.collection: str = settings.collection_name
+        self.id_field: str = settings.id_field
+        self.fields: Fields = fields_of(model)
+        self.names: dict[str, str] = {field.stored: field.name for field in self.fields.values()}
         if len(self.names) < len(self.fields):
             raise ConfigurationError(
                 f"Two fields of {self.name} have the same alias, so they would overwrite each other.",
                 model=self.name,
             )
-        self.id_shape = self.fields[self.id_field].shape
+        self.id_shape: Shape = self.fields[self.id_field].shape
         self.id_strategy: IdStrategy = (
             FactoryId(settings.id_factory)
             if settings.id_factory is not None
@@ -138,8 +138,10 @@ class ModelSpec:
         self.versioning = versioning
         self.family: Family | None = family_of(model)
         self.kind: str | None = getattr(model, "__mongo_kind__", None)
-        self.kinds = () if self.family is None or self.family.root is model else tuple(self.family.below(model))
-        self.accepts_extra = accepts_extra(model)
+        self.kinds: tuple[str, ...] = (
+            () if self.family is None or self.family.root is model else tuple(self.family.below(model))
+        )
+        self.accepts_extra: bool = accepts_extra(model)
         self.keywords: dict[str, Any] = {}
         self.paths: dict[tuple[str, ...], Resolved] = {}
         self.sightings: dict[Any, Any] = {}

@@ -20,7 +20,7 @@ from ...schema import MappedModel
 Models = str | ModuleType | Sequence[type[MappedModel]]
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
-logger = logging.getLogger("mongodb_orm.integrations")
+logger: logging.Logger = logging.getLogger("mongodb_orm.integrations")
 
 _PAUSE = 0.5
 
