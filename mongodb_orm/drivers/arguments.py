@@ -16,8 +16,24 @@ from ..codec import WIRE_OPTIONS
 from ..commands import BulkWrite, Command, UpdateOne
 from .base import TransactionOptions
 
-RAW_OPTIONS: CodecOptions[RawBSONDocument] = CodecOptions(
-    document_class=RawBSONDocument,
+
+class RawAnswer(RawBSONDocument):
+    """A document as its BSON, whose write concern error PyMongo can add labels to.
+
+    That is what it does when a primary steps down in the middle of a `findAndModify`, and a `RawBSONDocument` would not
+    let it: instead of trying again it would fail with an `AttributeError`.
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, item: str) -> Any:
+        """Return an item, the write concern error as a dict."""
+        value = super().__getitem__(item)
+        return dict(value) if item == "writeConcernError" else value
+
+
+RAW_OPTIONS: CodecOptions[RawAnswer] = CodecOptions(
+    document_class=RawAnswer,
     tz_aware=WIRE_OPTIONS.tz_aware,
     tzinfo=WIRE_OPTIONS.tzinfo,
     uuid_representation=WIRE_OPTIONS.uuid_representation,

@@ -293,6 +293,20 @@ async def test_a_write_that_fails(register: Any, heard: list[Written], fail: Any
         assert bool(doubts) == (way != "refused" or verb == "update by query"), verb
 
 
+async def test_a_passing_lack_of_confirmation_is_not_noticed(register: Any, heard: list[Written], fail: Any) -> None:
+    await register(Person, Kept)
+    for verb in ("create", "save", "update of an object", "find_one_and_update", "find_one_and_delete"):
+        write, expected = VERBS[verb]
+        them, before = await people(), await stored()
+        heard.clear()
+        # The answer of a primary that steps down, with a code for which the driver does not look for another one.
+        passing = {"code": 100, "errmsg": "the members change"}
+        fail(*WRITES, times=1, writeConcernError=passing, errorLabels=["RetryableWriteError"])
+        await write(them)
+        check(heard, before, await stored())
+        assert [(notice.kind, notice.is_by_query) for notice in heard] == expected, verb
+
+
 async def test_a_write_by_query_that_fails_half_way(register_any: Any, heard: list[Written]) -> None:
     await register_any(Person, Kept)
     await people()
