@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test format lint types floors docs site bench build pythons check clean
+.PHONY: help install quickstart test format lint types floors docs site bench stress build pythons check clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ site: $(VENV)/.dev ## Build the documentation's site, strictly, into site/
 
 bench: $(VENV)/.bench ## Measure against the raw driver and Beanie; TOPICS="reading single" chooses
 	$(BIN)/python -m benchmarks $(TOPICS)
+
+stress: $(VENV)/.dev ## Write for a minute while the primary is killed, deposed and frozen; STRESS="--seconds 600"
+	$(BIN)/python -m tests.stress $(STRESS)
 
 build: $(VENV)/.dev ## Build wheel and sdist, and check them
 	rm -rf dist

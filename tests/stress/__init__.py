@@ -1,0 +1,1 @@
+"""The proof of reliability: a replica set whose primary is killed, deposed and frozen while it is written to."""
