@@ -35,11 +35,34 @@ def changes_of(document: MappedModel) -> tuple[Changes, bytes]:
         InvalidValueError: When the id changed.
         DocumentNotFoundError: When the object is not stored.
     """
+    compared = compare(document)
+    return compared.changes, compared.raw
+
+
+class Compared(NamedTuple):
+    """How a stored object differs from its document.
+
+    Attributes:
+        changes: The differences, under stored names.
+        raw: The whole object as BSON.
+        old: The document as it was loaded or saved, decoded.
+        new: The object, decoded.
+    """
+
+    changes: Changes
+    raw: bytes
+    old: dict[str, Any]
+    new: dict[str, Any]
+
+
+def compare(document: MappedModel) -> Compared:
+    """Compare a stored object with its document; see `changes_of`."""
     spec, snapshot = spec_of(type(document)), loaded_snapshot(document)
     raw = encode(codec_of(type(document)).dump_value(document), model=spec.name)
+    old = decode(snapshot)
     if raw == snapshot:
-        return Changes({}, [], {}), raw
-    old, new = decode(snapshot), decode(raw)
+        return Compared(Changes({}, [], {}), raw, old, old)
+    new = decode(raw)
     # With a version the update happens to the very lists that were compared, so their elements can be addressed.
     changes = diff(old, new, spec.known, by_element=spec.versioning is not None)
     added = [path for path in changes.set if not has_path(old, path)]
@@ -53,7 +76,7 @@ def changes_of(document: MappedModel) -> tuple[Changes, bytes]:
             field=spec.id_field,
             value=new["_id"],
         )
-    return changes, raw
+    return Compared(changes, raw, old, new)
 
 
 def _leave_defaults(document: MappedModel, snapshot: bytes, changes: Changes, added: list[str]) -> None:

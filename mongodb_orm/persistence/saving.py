@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from ..codec import codec_for, codec_of, decode
+from ..codec import codec_for, codec_of, decode, encode
 from ..commands import FindOne, InsertOne, Update
 from ..compiler.filters import compile_filter, merge
 from ..exceptions import InvalidValueError, MongoDBORMError, StaleDocumentError, ValidationError
@@ -20,7 +20,7 @@ from ..schema.mementos import touch
 from ..timestamps import current_datetime, later_than
 from ..tracking import Changes
 from .attending import attended
-from .changing import adopt, changed_names, changes_of, loaded_snapshot, missing
+from .changing import adopt, changed_names, compare, loaded_snapshot, missing
 from .identifiers import new_ids, note_given_id
 from .locking import merge_stored, next_version, reason_of_miss, version_filter
 from .validating import validate
@@ -164,15 +164,16 @@ async def prepare(
     """
     spec = spec_of(type(document))
     conditions = [] if if_match is None else [compile_filter(spec, join(**_lookups(spec, if_match))).filter]
-    changes, _ = changes_of(document)
-    if not changes and not force:
+    compared = compare(document)
+    if not compared.changes and not force:
         return None
-    _refuse_frozen(spec, changes)
-    if _revalidate_changed(document, spec, changes):
-        changes, _ = changes_of(document)
+    _refuse_frozen(spec, compared.changes)
+    if _revalidate_changed(document, spec, compared.changes):
+        compared = compare(document)
     if hooks_of(type(document)):
-        await validate((document,), frozenset(changed_names(spec, changes)))
-    stored = decode(loaded_snapshot(document))
+        await validate((document,), frozenset(changed_names(spec, compared.changes)))
+        compared = compare(document)  # to which a validator, or a hook after it, may have added
+    stored, changes = compared.old, compared.changes
     values = vars(document)
     managed = {"updated_at": later_than(values.get("updated_at")), **next_version(spec, stored)}
     before = {name: values[name] for name in managed if name in values}
@@ -180,7 +181,9 @@ async def prepare(
     document.__pydantic_fields_set__.update(managed)
     pending = Pending({}, {}, b"", {name: before.get(name) for name in managed}, bool(conditions))
     try:
-        changes, raw = changes_of(document)
+        written = {spec.fields[name].stored: value for name, value in managed.items()}
+        changes.set.update(written)
+        raw = encode({**compared.new, **written}, model=spec.name)
         codec_for(document).check(raw)
         update = _everything(raw) if force else changes.operators()
     except BaseException:
