@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..compiler.changes import UpdateLike
 from ..exceptions import DuplicateDocumentError, InvalidValueError
 from ..persistence import saving
+from ..schema import spec_of
 from .instances import StoredModel
 
 
@@ -134,23 +135,18 @@ class WritableModel(StoredModel):
         It finds, inserts, and finds again when somebody else was faster; that needs a unique index on the values.
 
         Args:
-            defaults: Further values for a new document.
+            defaults: Further values for a new document; `defaults=` where the model has no field of that name.
             values: What it is found by.
 
         Returns:
             The document, and whether it was made.
         """
-        if defaults is not None and not isinstance(defaults, Mapping):
-            raise InvalidValueError(
-                f"The defaults of a new {cls.__name__} are a mapping; what it is found by is given by keyword.",
-                model=cls.__name__,
-                value=defaults,
-            )
+        defaults, values = _defaults_of(cls, defaults, values)
         found = await cls.get(**values)
         if found is not None:
             return found, False
         try:
-            return await cls.create(**{**values, **(defaults or {})}), True
+            return await cls.create(**{**values, **defaults}), True
         except DuplicateDocumentError:
             found = await cls.get(**values)
             if found is None:
@@ -162,17 +158,34 @@ class WritableModel(StoredModel):
         """Update the document with these values, or make it.
 
         Args:
-            defaults: What is set on the document.
+            defaults: What is set on the document; `defaults=` where the model has no field of that name.
             values: What it is found by.
 
         Returns:
             The document, and whether it was made.
         """
+        defaults, values = _defaults_of(cls, defaults, values)
         document, made = await cls.get_or_create(defaults, **values)
         if not made:
-            for name, value in (defaults or {}).items():
+            for name, value in defaults.items():
                 if name not in cls.model_fields:
                     raise InvalidValueError(f"{cls.__name__} has no field {name!r}.", model=cls.__name__, field=name)
                 setattr(document, name, value)
             await document.save()
         return document, made
+
+
+def _defaults_of(
+    model: type[WritableModel], defaults: Any, values: dict[str, Any]
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Return the defaults, however they were given, and what the document is found by."""
+    if defaults is None and "defaults" in values and "defaults" not in spec_of(model).fields:
+        values = dict(values)
+        defaults = values.pop("defaults")
+    if defaults is not None and not isinstance(defaults, Mapping):
+        raise InvalidValueError(
+            f"The defaults of a new {model.__name__} are a mapping; what it is found by is given by keyword.",
+            model=model.__name__,
+            value=defaults,
+        )
+    return defaults or {}, values

@@ -15,6 +15,7 @@ from mongodb_orm import (
     DocumentNotFoundError,
     DuplicateDocumentError,
     IndexConflictError,
+    InvalidValueError,
     Q,
     SoftDeleteMixin,
     ValidationError,
@@ -324,6 +325,15 @@ async def test_bulk_errors_tell_what_was_written(users: list[User]) -> None:
     assert [failure.index for failure in caught.value.failures] == [0, 2]
     assert caught.value.written == (1,)
     assert await User.count(username="new") == 2
+
+
+async def test_defaults_may_be_given_by_keyword(users: list[User]) -> None:
+    made, is_new = await User.get_or_create(email="eve@example.com", defaults={"username": "evelyn"})
+    assert (made.username, is_new) == ("evelyn", True)
+    found, is_new = await User.update_or_create(email="eve@example.com", defaults={"username": "eva"})
+    assert (found.id, found.username, is_new) == (made.id, "eva", False)
+    with pytest.raises(InvalidValueError, match="mapping"):
+        await User.get_or_create(email="eve@example.com", defaults=5)
 
 
 async def test_get_or_create(users: list[User]) -> None:
