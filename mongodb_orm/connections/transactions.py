@@ -106,15 +106,13 @@ class Transaction:
         finally:
             unit.state = "ended"
             self._contexts.close()
-            if self._owns_session:
-                await unit.driver.end_session(unit.session)
-        if outcome == "committed":
-            await self._tell_committed(unit)
-        elif outcome == "aborted":
-            self._mementos.restore()
-            await call_all(unit.on_rollback)
-        else:
-            await call_all(unit.on_unknown)
+            if outcome == "aborted":
+                self._mementos.restore()
+            try:
+                if self._owns_session:
+                    await unit.driver.end_session(unit.session)
+            finally:  # a task that is cancelled meanwhile does not change what became of the transaction
+                await self._tell(unit, outcome)
         if failure is not None and failure is not error:
             raise failure
         if (
@@ -158,10 +156,12 @@ class Transaction:
         except (MongoDBORMError, TimeoutError):
             pass
 
-    async def _tell_committed(self, unit: Unit) -> None:
+    async def _tell(self, unit: Unit, outcome: Outcome) -> None:
         with ExitStack() as stack:
-            stack.push(_note_commit)
-            await call_all(unit.on_commit)
+            if outcome == "committed":
+                stack.push(_note_commit)
+            callbacks = {"committed": unit.on_commit, "aborted": unit.on_rollback, "unknown": unit.on_unknown}
+            await call_all(callbacks[outcome])
 
 
 def _note_commit(kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:

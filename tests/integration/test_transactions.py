@@ -232,6 +232,103 @@ async def test_a_passing_failure_is_cured(
     assert (await balances())["ann"] == 91
 
 
+class Transfers:
+    """A transfer between two accounts in each of the forms, which fails once in front of one of its steps."""
+
+    STEPS = ("first", "middle", "last", "commit")
+    COMMANDS = {"first": "find", "middle": "insert", "last": "update", "commit": "commitTransaction"}
+
+    def __init__(self, ann: Account, bob: Account, fail: FailPoint, step: str, failure: dict[str, Any]) -> None:
+        self.ann, self.bob, self.runs = ann, bob, 0
+        self._fail, self._step, self._failure = fail, step, failure
+        self.made: Account | None = None
+
+    async def work(self) -> None:
+        self.runs += 1
+        for step in self.STEPS:
+            if self.runs == 1 and step == self._step:
+                self._fail(self.COMMANDS[step], **self._failure)
+            if step == "first":
+                assert await Account.filter(name="ann").one() == self.ann
+            elif step == "middle":
+                self.made = await Account.create(name="made", balance=0)
+            elif step == "last":
+                await transfer(self.ann, self.bob, 10)
+
+    async def run(self, form: str) -> None:
+        if form == "block":
+            async with transaction():
+                await self.work()
+        elif form == "decorator":
+            await transactional(self.work)()
+        elif form == "run":
+            await run_transaction(self.work)
+        else:
+            async for attempt in transaction.attempts():
+                async with attempt:
+                    await self.work()
+
+
+@pytest.mark.parametrize("step", Transfers.STEPS)
+@pytest.mark.parametrize("form", ["block", "decorator", "run", "attempts"])
+async def test_a_passing_failure_in_front_of_each_step(
+    accounts: tuple[Account, Account], fail: FailPoint, form: str, step: str
+) -> None:
+    ann, bob = accounts
+    transfers = Transfers(ann, bob, fail, step, TRANSIENT)
+    if form == "block":
+        with pytest.raises(TransientTransactionError):
+            await transfers.run(form)
+        assert (ann.balance, bob.balance, ann.is_changed, bob.is_changed) == (100, 0, False, False)
+        assert transfers.made is None or transfers.made.id is None
+        assert await balances() == {"ann": 100, "bob": 0}
+    await transfers.run(form)
+    assert transfers.runs == 2
+    assert await balances() == {"ann": 90, "bob": 10, "made": 0}
+    for account in (ann, bob, transfers.made):
+        assert account is not None and not account.is_changed
+        assert await Account.get_by_id(account.id) == account
+
+
+@pytest.mark.parametrize("failure", [UNKNOWN, {"close": True}], ids=["unknown", "lost"])
+@pytest.mark.parametrize("form", ["block", "decorator", "run", "attempts"])
+async def test_an_unknown_commit_in_each_form(
+    accounts: tuple[Account, Account], fail: FailPoint, form: str, failure: dict[str, Any]
+) -> None:
+    ann, bob = accounts
+    transfers = Transfers(ann, bob, fail, "commit", {**failure, "times": 2})
+    await transfers.run(form)
+    assert transfers.runs == 1
+    assert await balances() == {"ann": 90, "bob": 10, "made": 0}
+    assert (ann.balance, bob.balance, ann.is_changed) == (90, 10, False)
+
+
+async def test_a_task_that_is_cancelled_while_its_transaction_is_dropped(
+    accounts: tuple[Account, Account], admin: Any
+) -> None:
+    ann, _ = accounts
+    told: list[str] = []
+    leaving = asyncio.Event()
+
+    async def work() -> None:
+        async with transaction():
+            await on_rollback(lambda: told.append("dropped"))
+            ann.balance = 1
+            await ann.save()
+            data = {"failCommands": ["abortTransaction"], "blockConnection": True, "blockTimeMS": 200}
+            admin.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data})
+            leaving.set()
+            raise ZeroDivisionError
+
+    task = asyncio.create_task(work())
+    await leaving.wait()
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (ann.balance, ann.is_changed, told) == (100, False, ["dropped"])
+
+
 @pytest.mark.parametrize("times", [1, 4])
 async def test_an_unknown_commit_is_asked_for_again(
     accounts: tuple[Account, Account], fail: FailPoint, times: int
