@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -58,6 +59,17 @@ def compile_summary(spec: ModelSpec, into: type[pydantic.BaseModel]) -> Summary:
     Raises:
         UnknownFieldError: When it has a field that the queried model has not.
     """
+    return _kept(spec, into) or _compile(spec, into)[0]
+
+
+@lru_cache(maxsize=512)
+def _kept(spec: ModelSpec, into: type[pydantic.BaseModel]) -> Summary | None:
+    """Return a summary that is the same each time, None where a scope is asked or classes may come to be."""
+    summary, is_static = _compile(spec, into)
+    return summary if is_static else None
+
+
+def _compile(spec: ModelSpec, into: type[pydantic.BaseModel]) -> tuple[Summary, bool]:
     compiler = _SummaryCompiler(spec, into)
     names = compiler.include(into, root_shape(spec), "")
     projection = compiler.projection
@@ -65,7 +77,7 @@ def compile_summary(spec: ModelSpec, into: type[pydantic.BaseModel]) -> Summary:
         raise InvalidValueError(f"{into.__name__} has no fields to ask for.", model=spec.name)
     if "_id" not in projection:
         projection["_id"] = 0
-    return Summary(
+    summary = Summary(
         projection,
         _renamer(names),
         frozenset(compiler.models),
@@ -73,6 +85,8 @@ def compile_summary(spec: ModelSpec, into: type[pydantic.BaseModel]) -> Summary:
         compiler.references,
         compiler.sources,
     )
+    is_complete = all(getattr(model, "__pydantic_complete__", True) for model in compiler.models)
+    return summary, compiler.is_static and is_complete
 
 
 class _Name(NamedTuple):
@@ -98,6 +112,7 @@ class _SummaryCompiler:
         self.joins: list[dict[str, Any]] = []
         self.references: dict[str, str] = {}
         self.sources: dict[str, Any] = {}
+        self.is_static = True
 
     def include(self, into: type[pydantic.BaseModel], source: Shape, prefix: str) -> _Names:
         """Ask for the fields of `into` at a place of the document, by dotted paths."""
@@ -192,6 +207,7 @@ class _SummaryCompiler:
         inner = _SummaryCompiler(spec, into, tuple(self._path))
         built = inner.expression(into, spec.documents, _WHOLE)
         self.models |= inner.models
+        self.is_static &= inner.is_static and spec.family is None and not callable(spec.settings.default_scope)
         hidden = merge([hidden_filter(spec, "active") if reference.scoped else kind_filter(spec), _present(foreign)])
         joined = f"{_JOINED}{len(self.joins)}"
         lookup = {

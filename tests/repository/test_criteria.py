@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pydantic
 import pytest
 
-from mongodb_orm import BaseModel, From, NotSupportedError, QueryError, Reference, UnknownLookupError, field
+from mongodb_orm import BaseModel, From, NotSupportedError, Q, QueryError, Reference, UnknownLookupError, field
 from mongodb_orm.repository import Criteria, Lookup, Repository
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -155,6 +155,34 @@ async def test_a_summary_without_references_is_sorted_so_too(loans: LoanReposito
         await query.paginate_after()
     assert [one.id for one in await query.sample(4)].count(2) == 1
     assert (await query.last() or await query.one()).id == 2
+
+
+club = 1
+
+
+class Member(BaseModel):
+    name: str
+    club: int
+
+    class Meta:
+        default_scope = staticmethod(lambda: Q(club=club))
+
+
+class MemberSummary(pydantic.BaseModel):
+    id: int
+    reader: Annotated[ReaderBrief | None, Reference(Member, "reader_id")]
+
+
+async def test_a_scope_that_is_a_function_is_asked_for_each_summary(
+    register: Any, loans: LoanRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await register(Loan, Member)
+    await Member.create(name="ann", club=1)
+    for number, name in ((1, "ann"), (2, None), (1, "ann")):
+        monkeypatch.setitem(globals(), "club", number)
+        one = await loans.find_one(LoanCriteria(reader=1), projection=MemberSummary)
+        assert one is not None
+        assert (one.reader and one.reader.name) == name
 
 
 async def test_sort_keys_may_be_paths(loans: LoanRepository) -> None:

@@ -81,6 +81,12 @@ def test_mypy_accepts_and_refuses() -> None:
     assert mypy(HERE / "accepted.py", HERE / "refused.py") == {("refused.py", line) for line in MARKED}
 
 
+def test_type_checkers_accept_the_examples() -> None:
+    examples = sorted((ROOT / "examples").rglob("*.py"))
+    assert mypy(*examples) == set()
+    assert pyright(*examples) == set()
+
+
 def test_pyright_accepts_and_refuses() -> None:
     found = pyright(HERE / "accepted.py", HERE / "refused.py")
     assert {name for name, _ in found} == {"refused.py"}

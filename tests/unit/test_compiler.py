@@ -14,6 +14,7 @@ from pydantic import Field, RootModel
 from mongodb_orm import BaseModel, Q, SoftDeleteMixin
 from mongodb_orm.compiler.keyset import beyond, total_order, watched_paths
 from mongodb_orm.compiler.projections import compile_projection, row_names
+from mongodb_orm.compiler.summaries import compile_summary
 from mongodb_orm.compiler.updates import compile_operators, compile_values
 from mongodb_orm.monitoring import shape_of_values
 from mongodb_orm.schema import remember, spec_of
@@ -206,3 +207,11 @@ def test_what_lies_beyond_a_key() -> None:
 )
 def test_where_lists_may_turn_up(path: str, watched: tuple[str, ...]) -> None:
     assert watched_paths(spec_of(Person), ((path, 1), ("_id", 1))) == watched
+
+
+class NameOnly(Plain):
+    name: str
+
+
+def test_a_summary_is_compiled_once() -> None:
+    assert compile_summary(spec_of(Person), NameOnly) is compile_summary(spec_of(Person), NameOnly)
