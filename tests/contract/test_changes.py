@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from typing import Annotated, Any
 
 import pydantic
@@ -466,12 +467,17 @@ TREES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=8
 )
 LINES = st.lists(st.builds(Line, sku=st.sampled_from("abc"), price=st.sampled_from([0, 1, 2.5])), max_size=4)
+CITIES = st.builds(Address, city=st.sampled_from(["Oslo", "Rome"]), zip=st.sampled_from(["", "0150"]))
 STATES = st.fixed_dictionaries(
     {
         "tags": st.lists(st.sampled_from("xyz"), max_size=4),
         "lines": LINES,
         "settings": st.dictionaries(KEYS, TREES, max_size=4),
         "name": st.text(alphabet="abcé", max_size=3),
+        "city": st.text(alphabet="ab", max_size=2),
+        "places": st.dictionaries(KEYS, CITIES, max_size=3),
+        "maybe": st.none() | CITIES,
+        "rows": st.lists(st.dictionaries(KEYS, SCALARS, max_size=3), max_size=3),
     }
 )
 
@@ -482,6 +488,10 @@ class Free(BaseModel):
     tags: list[str] = Field(default_factory=list)
     lines: list[Line] = Field(default_factory=list)
     settings: dict[str, Any] = Field(default_factory=dict)
+    home: Address = Field(default_factory=Address)
+    places: dict[str, Address] = Field(default_factory=dict)
+    maybe: Address | None = None
+    rows: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class Guarded(Free, VersionedMixin): ...
@@ -494,15 +504,26 @@ def test_any_edit_is_saved_and_nothing_else(server_uri: str, admin: Any, model: 
     config = DatabaseConfig(mongo_uri=server_uri, database_name="hypothesis")
 
     async def check(first: dict[str, Any], second: dict[str, Any]) -> None:
-        document = await model.create(**first)
+        first, second = copy.deepcopy((first, second))
+        document = await model.create(home=Address(city=first.pop("city")), **first)
         if model is Free:
-            await Free.filter(id=document.id).update(other=document.id)
+            await Free.filter(id=document.id).update(other=document.id, home__zip_code="others")
+        document.home.city = second.pop("city")
         for name, value in second.items():
-            setattr(document, name, value)
+            held = getattr(document, name)
+            if isinstance(held, dict) and isinstance(value, dict):  # changed in place, key by key
+                for key in [key for key in held if key not in value]:
+                    del held[key]
+                held.update(value)
+            elif isinstance(held, list) and isinstance(value, list):
+                held[:] = value
+            else:
+                setattr(document, name, value)
         await document.save()
         found = await model.get_by_id(document.id)
-        assert found.model_dump(exclude={"other", "updated_at"}) == document.model_dump(exclude={"other", "updated_at"})
-        assert found.other == (document.id if model is Free else 0)
+        left_out: Any = {"other": True, "updated_at": True, "home": {"zip_code"}}
+        assert found.model_dump(exclude=left_out) == document.model_dump(exclude=left_out)
+        assert (found.other, found.home.zip_code) == ((document.id, "others") if model is Free else (0, ""))
         assert not document.is_changed
 
     with asyncio.Runner() as runner:
