@@ -23,6 +23,13 @@ class BulkFailure:
         self.index: int = index
         self.error: Exception = error
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that are at fault, under the model's names, as far as the error knows them."""
+        fields: tuple[str, ...] = tuple(getattr(self.error, "fields", ()))
+        field: str | None = getattr(self.error, "field", None)
+        return fields or (() if field is None else (field,))
+
     def __repr__(self) -> str:
         return f"<BulkFailure index={self.index} {type(self.error).__name__}: {self.error}>"
 
