@@ -23,7 +23,9 @@ from .scopes import hidden_filter, kind_filter
 
 Rename = Callable[[Any], Any]
 
-_JOINED = "__joined"
+JOINED = "__joined"
+"""What the fields are called that joins add, before a number."""
+
 _WHOLE = "$$ROOT"
 _ELEMENT = "$$item"
 
@@ -209,7 +211,7 @@ class _SummaryCompiler:
         self.models |= inner.models
         self.is_static &= inner.is_static and spec.family is None and not callable(spec.settings.default_scope)
         hidden = merge([hidden_filter(spec, "active") if reference.scoped else kind_filter(spec), _present(foreign)])
-        joined = f"{_JOINED}{len(self.joins)}"
+        joined = f"{JOINED}{len(self.joins)}"
         lookup = {
             "from": spec.collection,
             "localField": local,

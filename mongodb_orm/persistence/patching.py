@@ -28,6 +28,7 @@ async def patch(document: D, data: pydantic.BaseModel | Mapping[str, Any]) -> D:
     stored_id(document)
     values = sent(document, data)
     state, before, given = snapshot_of(document), dict(vars(document)), set(document.__pydantic_fields_set__)
+    extra = document.__pydantic_extra__ if document.__pydantic_extra__ is None else dict(document.__pydantic_extra__)
     try:
         _adopt(document, values)
         return await save(document)
@@ -35,6 +36,7 @@ async def patch(document: D, data: pydantic.BaseModel | Mapping[str, Any]) -> D:
         if snapshot_of(document) is state:
             object.__setattr__(document, "__dict__", before)
             object.__setattr__(document, "__pydantic_fields_set__", given)
+            object.__setattr__(document, "__pydantic_extra__", extra)
         raise
 
 
@@ -64,6 +66,8 @@ def sent(document: MappedModel, data: pydantic.BaseModel | Mapping[str, Any]) ->
 def _name(spec: ModelSpec, key: Any) -> str:
     name = key if key in spec.fields else spec.names.get(key)
     if name is None:
+        if spec.model.model_config.get("extra") == "allow" and _is_plain_name(key):
+            return str(key)
         raise UnknownFieldError(spec.name, str(key), [field for field in spec.fields if field not in spec.protected])
     if name in spec.protected:
         raise InvalidValueError(
@@ -73,6 +77,11 @@ def _name(spec: ModelSpec, key: Any) -> str:
             field=name,
         )
     return name
+
+
+def _is_plain_name(key: Any) -> bool:
+    """Return whether a field that no class declares can be called so: neither an operator nor a path."""
+    return isinstance(key, str) and bool(key) and not key.startswith(("$", "_")) and not {".", "\0"} & set(key)
 
 
 def _whole(current: Any, value: Any) -> Any:
@@ -89,12 +98,16 @@ def _whole(current: Any, value: Any) -> Any:
 
 
 def _adopt(document: MappedModel, values: Mapping[str, Any]) -> None:
+    fields = type(document).__pydantic_fields__
+    declared = {name: value for name, value in values.items() if name in fields}
     if document.get_deferred_fields():
         copy = document.__copy__()
-        for name, value in values.items():
+        for name, value in declared.items():
             type(document).__pydantic_validator__.validate_assignment(copy, name, value)
         vars(document).update(vars(copy))
     else:
-        vars(document).update(values)
+        vars(document).update(declared)
         revalidate(document)
+    if document.__pydantic_extra__ is not None:
+        document.__pydantic_extra__.update({name: value for name, value in values.items() if name not in fields})
     document.__pydantic_fields_set__.update(values)

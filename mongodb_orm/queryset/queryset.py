@@ -20,7 +20,7 @@ from ..schema import MappedModel, resolve, spec_of
 from ..types import Document
 from . import figures
 from .aggregating import led_aggregation, led_pipeline
-from .results import Objects, PartialObjects, RawRows, Results, Values, projected
+from .results import Objects, PartialObjects, RawRows, Results, Values, is_sorted_by_summary, projected
 from .writing import Writing
 
 M = TypeVar("M", bound=MappedModel)
@@ -166,6 +166,12 @@ class QuerySet(Writing[M, R], Generic[M, R]):
         return led_pipeline(self, options)
 
     def _returning(self, kind: Results) -> QuerySet[M, Any]:
+        if is_sorted_by_summary(self.sort) and kind != self.kind:
+            raise InvalidValueError(
+                "The order goes by what the projection before had.",
+                hint="Call project() first, and order_by() after it.",
+                model=self.model.__name__,
+            )
         return cast("QuerySet[M, Any]", self.but(kind=kind))
 
     def _valued(self, values: Values) -> QuerySet[M, Any]:

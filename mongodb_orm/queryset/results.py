@@ -11,7 +11,7 @@ import pydantic
 
 from ..codec import codec_of, decode_all, decode_raw, summary_validator, value_validator
 from ..compiler.projections import compile_projection, field_path, row_names
-from ..compiler.summaries import Summary, compile_summary
+from ..compiler.summaries import JOINED, Summary, compile_summary
 from ..exceptions import CorruptDocumentError, InvalidValueError, ValidationError
 from ..schema import MappedModel, ModelSpec, Shape, resolve, spec_of, step
 from ..types import Document, Sort
@@ -221,6 +221,11 @@ def sorted_beside(kind: Results | None) -> dict[str, str]:
         for name, source in compiled.sources.items()
     }
     return {**{f"{place}.": f"{joined}." for place, joined in compiled.references.items()}, **own}
+
+
+def is_sorted_by_summary(sort: Sort) -> bool:
+    """Return whether an order goes by what only a summary has."""
+    return any(path.startswith((JOINED, _CALCULATED)) for path, _ in sort)
 
 
 def projected(model: type[MappedModel], projection: Any) -> Results:

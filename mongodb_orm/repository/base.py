@@ -270,10 +270,12 @@ class Repository(Generic[M]):
         except DocumentNotFoundError:
             return None
         except (UnknownFieldError, InvalidValueError) as error:
-            if error.field is None or error.field not in values:
+            names = spec_of(self.model).names
+            given = next((name for name in values if error.field in (name, names.get(name))), None)
+            if given is None:
                 raise
             kind = "extra_forbidden" if isinstance(error, UnknownFieldError) else "value_error"
-            raise refused(self.model.__name__, error.field, values[error.field], error, kind) from error
+            raise refused(self.model.__name__, given, values[given], error, kind) from error
 
     @retry_on_conflict
     async def _delete(self, id: Any) -> bool:  # noqa: A002

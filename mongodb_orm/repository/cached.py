@@ -247,9 +247,10 @@ class CachedRepository(Repository[M]):
                 hint="Use get() for more conditions, or a key of your own.",
                 model=spec.name,
             )
-        name, value = next(iter(field.items()))
-        if name not in spec.fields:
-            raise UnknownFieldError(spec.name, name, list(spec.fields))
+        given, value = next(iter(field.items()))
+        name = given if given in spec.fields else spec.names.get(given)
+        if name is None:
+            raise UnknownFieldError(spec.name, given, list(spec.fields))
         return name, value
 
 

@@ -121,6 +121,7 @@ async def test_a_cached_record_is_the_record(users: UserRepository, trips: list[
         lambda: users.get_by_cached(key=ann.key),
         lambda: users.get_by_cached(data=ann.data),
         lambda: users.get_by_cached(id=str(ann.id)),
+        lambda: users.get_by_cached(_id=ann.id),
     ):
         assert await read() == ann
         trips.clear()

@@ -338,6 +338,7 @@ BAD_UPDATES: dict[str, tuple[dict[str, Any], tuple[Any, ...]]] = {
     "unknown": ({"reason": "ok", "colour": "red"}, ("colour",)),
     "operator": ({"$set": {"reason": "x"}}, ("$set",)),
     "id": ({"id": 5}, ("id",)),
+    "stored id": ({"_id": 5}, ("_id",)),
     "timestamp": ({"created_at": START}, ("created_at",)),
     "protected": ({"delete_action_id": None}, ("delete_action_id",)),
     "type": ({"guild_id": "many"}, ("guild_id",)),
@@ -484,6 +485,31 @@ async def test_other_ids_versions_marks_and_fields_called_like_options(register_
     assert await Member.all().with_deleted().count() == 2
 
 
+class Loose(BaseModel):
+    name: str = ""
+
+    class Meta:
+        strict_mode = False
+
+
+async def test_a_schemaless_record_takes_any_field(register_any: Any) -> None:
+    await register_any(Loose)
+    records = Repository[Loose]()
+    await records.create(name="a", colour="red")
+    changed = await records.update(1, colour="blue", size={"x": 1})
+    assert changed is not None
+    assert changed.model_extra == {"colour": "blue", "size": {"x": 1}}
+    assert await records.get_by_id(1) == changed
+    part = await Loose.filter(id=1).only("name").one()
+    await part.patch({"colour": "green"})
+    for name in ("$set", "a.b", "", "a\0", "_secret"):
+        with pytest.raises(ValidationError):
+            await records.update(1, **{name: 1, "colour": "lost"})
+    stored = await records.get_by_id(1)
+    assert stored is not None
+    assert stored.model_extra == {"colour": "green", "size": {"x": 1}}
+
+
 class Double:
     """What a test of business code would write."""
 
@@ -586,6 +612,14 @@ async def test_references_hold_in_transactions_and_obey_soft_deletion(joined: Jo
     await bob.delete()
     (one,) = await joined.find(Q(id=2), projection=Joined)
     assert one.create_action.created_by is None
+
+
+async def test_an_order_by_a_summary_holds_for_that_summary_alone(joined: JoinedRepository) -> None:
+    query = Infraction.all().project(Joined).order_by("create_action.created_by.name")
+    for other in (lambda: query.project(InfractionSummary), query.raw, lambda: query.only("guild_id"), query.values):
+        with pytest.raises(InvalidValueError, match="order_by"):
+            other()
+    assert [one.id for one in await query.project(Joined)] == [3, 2, 1, 4]
 
 
 async def test_every_way_of_reading_joins(joined: JoinedRepository) -> None:
