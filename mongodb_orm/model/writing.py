@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 from ..compiler.changes import UpdateLike
 from ..exceptions import DuplicateDocumentError, InvalidValueError
 from ..persistence import saving
+from ..persistence.locking import retry_on_conflict
 from ..schema import spec_of
 from .instances import StoredModel
+
+_CONFLICTS = 100
 
 
 class WritableModel(StoredModel):
@@ -165,14 +168,21 @@ class WritableModel(StoredModel):
             The document, and whether it was made.
         """
         defaults, values = _defaults_of(cls, defaults, values)
-        document, made = await cls.get_or_create(defaults, **values)
-        if not made:
-            for name, value in defaults.items():
-                if name not in cls.model_fields:
-                    raise InvalidValueError(f"{cls.__name__} has no field {name!r}.", model=cls.__name__, field=name)
-                setattr(document, name, value)
-            await document.save()
-        return document, made
+
+        @retry_on_conflict(attempts=_CONFLICTS)  # what others saved meanwhile does not matter to what is set
+        async def attempt() -> tuple[Self, bool]:
+            document, made = await cls.get_or_create(defaults, **values)
+            if not made:
+                for name, value in defaults.items():
+                    if name not in cls.model_fields:
+                        raise InvalidValueError(
+                            f"{cls.__name__} has no field {name!r}.", model=cls.__name__, field=name
+                        )
+                    setattr(document, name, value)
+                await document.save()
+            return document, made
+
+        return await attempt()
 
 
 def _defaults_of(

@@ -17,6 +17,7 @@ from mongodb_orm import (
     Change,
     ConfigurationError,
     DocumentNotFoundError,
+    Indexed,
     InvalidValueError,
     Save,
     SoftDeleteMixin,
@@ -417,6 +418,19 @@ async def test_retrying(register: Any) -> None:
     assert runs == 5
     with pytest.raises(ConfigurationError):
         retry_on_conflict(attempts=0)
+
+
+async def test_fifty_calls_of_update_or_create_at_once(register: Any) -> None:
+    class Setting(BaseModel, VersionedMixin):
+        name: Annotated[str, Indexed(unique=True)]
+        value: int = -1
+
+    await register(Setting)
+    results = await asyncio.gather(*[Setting.update_or_create({"value": n}, name="a") for n in range(50)])
+    assert sum(made for _, made in results) == 1
+    (only,) = await Setting.all()
+    assert only.version == 50
+    assert only.value in range(50)
 
 
 async def test_merging(register_any: Any) -> None:
