@@ -37,15 +37,15 @@ async def bulk_insert(
         raise ConfigurationError(f"chunk_size is a whole number from 1, not {chunk_size!r}.")
     total = len(items) if isinstance(items, list | tuple) else None
     done = 0
-    async for chunk in _chunks(model, items, chunk_size):
-        try:
+    try:
+        async for chunk in _chunks(model, items, chunk_size):
             await bulk.bulk_create(model, chunk, ordered=ordered)
-        except BaseException as error:
-            error.add_note(f"{done} documents of the chunks before were stored.")
-            raise
-        done += len(chunk)
-        if progress is not None:
-            progress(done, total)
+            done += len(chunk)
+            if progress is not None:
+                progress(done, total)
+    except BaseException as error:
+        error.add_note(f"{done} documents of the chunks before were stored.")
+        raise
     return done
 
 

@@ -64,6 +64,16 @@ async def test_a_chunk_that_fails_says_what_was_stored(register_any: Any) -> Non
         await User.bulk_insert([*rows(5), {"name": 5}], chunk_size=2)
     assert caught.value.__notes__[-1] == "4 documents of the chunks before were stored."
     assert await User.count() == 4
+
+    async def broken() -> AsyncIterator[dict[str, Any]]:
+        for number in range(3):
+            yield {"name": f"s{number}"}
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as source:
+        await User.bulk_insert(broken(), chunk_size=2)
+    assert source.value.__notes__ == ["2 documents of the chunks before were stored."]
+    assert await User.count(name__startswith="s") == 2
     with pytest.raises(BulkError):
         await User.bulk_insert([{"name": "x"}, {"name": "u1"}])
     for wrong in (None, 5, "abc", {"name": "x"}):
