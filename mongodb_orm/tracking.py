@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 Known = Mapping[str, Any]
 """The stored names that a model knows; each maps to the `Known` of a nested model, or to None for plain data."""
+
+
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None), datetime})
+"""Types of values that need no look inside them."""
 
 
 class Changes(NamedTuple):
@@ -113,7 +118,8 @@ def _compare(
             out.set[path] = value
             continue
         before = old[key]
-        if same(before, value):
+        kind = type(value)
+        if (before == value and type(before) is kind) if kind in _PLAIN else same(before, value):
             continue
         nested = known.get(key) if known is not None else None
         if isinstance(before, dict) and isinstance(value, dict) and _mergeable(before, value, nested):

@@ -19,10 +19,10 @@ from ..connections.units import call_all, in_transaction
 from ..executor import run
 from ..hooks import Create, Event, Hook, QueryDelete, QueryUpdate, Save, Validate, hooks_of, is_skipped
 from ..hooks import Update as UpdateEvent
-from ..schema import MappedModel
+from ..schema import MappedModel, raw_of
 from .notices import Kind, Written, observers, tell
 from .recording import record, record_changes, stored_matches
-from .telling import KINDS, Pair, doubts_of, grouped, is_partial, is_unknown, notices_of, raw_of
+from .telling import KINDS, Pair, doubts_of, grouped, is_partial, is_unknown, notices_of
 
 D = TypeVar("D", bound=MappedModel)
 P = ParamSpec("P")

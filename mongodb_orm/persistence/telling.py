@@ -10,7 +10,7 @@ from ..codec import codec_of
 from ..commands import BulkWrite
 from ..exceptions import BulkError, MongoDBORMError
 from ..hooks import Create, Delete, Event, Restore, Update
-from ..schema import MappedModel, database_of
+from ..schema import MappedModel, database_of, raw_of
 from .notices import Kind, Written
 
 Pair = tuple[MappedModel, bytes | None]
@@ -58,12 +58,6 @@ def grouped(pairs: Sequence[Pair]) -> Iterator[tuple[type[MappedModel], str | No
         groups.setdefault((type(pair[0]), database_of(pair[0])), []).append(pair)
     for (model, database), own in groups.items():
         yield model, database, own
-
-
-def raw_of(document: MappedModel) -> bytes | None:
-    """Return an object's snapshot as it is: None for a new one, empty for one that was removed."""
-    raw: bytes | None = getattr(document, "_mongo_snapshot", None)
-    return raw
 
 
 def is_unknown(error: BaseException) -> bool:

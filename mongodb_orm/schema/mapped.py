@@ -152,26 +152,36 @@ class MappedModel(pydantic.BaseModel):
 STATE_SLOTS = ("_mongo_snapshot", "_mongo_database")
 """What an object carries beside its fields."""
 
-_slot: Any = MappedModel.__dict__["_mongo_snapshot"]
+# The slots themselves: through the object an empty one would ask `__getattr__`, ours and Pydantic's.
+_snapshot_slot: Any = MappedModel.__dict__["_mongo_snapshot"]
+_database_slot: Any = MappedModel.__dict__["_mongo_database"]
 
-set_snapshot = _slot.__set__
+set_snapshot = _snapshot_slot.__set__
 """Remember the BSON of an object as the database has it."""
+
+
+def raw_of(document: MappedModel) -> bytes | None:
+    """Return the BSON as the database has it, empty for an object that was removed, None for a new one."""
+    try:
+        raw: bytes | None = _snapshot_slot.__get__(document)
+    except AttributeError:
+        return None
+    return raw
 
 
 def snapshot_of(document: MappedModel) -> bytes | None:
     """Return the BSON as the database has it, or None for an object that is not stored."""
-    snapshot: bytes | None = getattr(document, "_mongo_snapshot", None)
-    return snapshot or None
+    return raw_of(document) or None
 
 
 def is_new(document: MappedModel) -> bool:
     """Return whether the object was never stored."""
-    return getattr(document, "_mongo_snapshot", None) is None
+    return raw_of(document) is None
 
 
 def is_deleted(document: MappedModel) -> bool:
     """Return whether the object was removed through this instance."""
-    return getattr(document, "_mongo_snapshot", None) == _DELETED
+    return raw_of(document) == _DELETED
 
 
 def mark_deleted(document: MappedModel) -> None:
@@ -181,20 +191,26 @@ def mark_deleted(document: MappedModel) -> None:
 
 def carry_state(source: MappedModel, copy: C) -> C:
     """Give a copy the state of its source: it stands for the same stored document."""
-    for slot in STATE_SLOTS:
-        if hasattr(source, slot):
-            object.__setattr__(copy, slot, getattr(source, slot))
+    raw, database = raw_of(source), database_of(source)
+    if raw is not None:
+        set_snapshot(copy, raw)
+    if database is not None:
+        _database_slot.__set__(copy, database)
     return copy
 
 
 def database_of(document: MappedModel) -> str | None:
     """Return the name of the database that an object was read from, None for its model's own."""
-    return getattr(document, "_mongo_database", None)
+    try:
+        database: str | None = _database_slot.__get__(document)
+    except AttributeError:
+        return None
+    return database
 
 
 def set_database(document: MappedModel, database: str) -> None:
     """Remember that an object lives in another database than its model's own."""
-    object.__setattr__(document, "_mongo_database", database)
+    _database_slot.__set__(document, database)
 
 
 def spec_of(model: type[pydantic.BaseModel]) -> ModelSpec:
