@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
-from .caches import Cache, LeasingCache
+from .caches import Cache, leases
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ class CacheAside:
             return None
         if (self._owed or self._owed_prefixes) and not await self._pay(cache):
             return None
-        return (await self._ask(cache.get(key))).value
+        return (await self._ask(lambda: cache.get(key))).value
 
     async def load(self, key: str, load: Load[T], revive: Revive[T], pack: Callable[[Any], Any], expire: float) -> T:
         """Return what `load` reads, or what another call for the same key is reading just now, and cache it.
@@ -110,6 +110,8 @@ class CacheAside:
             flight.future.set_result(data)
             if data is not None and data != b"" and not flight.is_stale:
                 await self._set(key, pack(data), expire, lease)
+                if flight.is_stale:  # a write has deleted the key while a cache took its time to keep it
+                    await self.drop([key])
             return result
         except BaseException as error:
             if not flight.future.done():
@@ -119,7 +121,7 @@ class CacheAside:
             if self._flights.get((loop, key)) is flight:
                 del self._flights[loop, key]
 
-    async def attempt(self, invalidation: Awaitable[Any]) -> None:
+    async def attempt(self, invalidation: Callable[[], Awaitable[Any]]) -> None:
         """Run a repository's own invalidation; the write is done, so that no error of it may reach the writer."""
         await self._ask(invalidation, is_own=True)
 
@@ -135,7 +137,7 @@ class CacheAside:
             return
         answer = _FAILURE
         try:
-            answer = await self._ask(_forget(cache, keys, prefixes))
+            answer = await self._ask(lambda: _forget(cache, keys, prefixes))
         finally:  # a cancelled task owes it too
             if answer.has_failed:
                 self._owe(keys, prefixes)
@@ -151,7 +153,7 @@ class CacheAside:
     async def _pay(self, cache: Cache) -> bool:
         """Delete what has to be deleted; tell whether it is done."""
         keys, prefixes = dict(self._owed), dict(self._owed_prefixes)
-        if (await self._ask(_forget(cache, keys, prefixes))).has_failed:
+        if (await self._ask(lambda: _forget(cache, keys, prefixes))).has_failed:
             return False
         for owed, paid in ((self._owed, keys), (self._owed_prefixes, prefixes)):
             for name, mark in paid.items():
@@ -161,26 +163,26 @@ class CacheAside:
 
     async def _lease(self, key: str) -> Any:
         cache = self._cache()
-        if not isinstance(cache, LeasingCache) or self._rests():
+        if cache is None or not leases(cache) or self._rests():
             return None
-        return (await self._ask(cache.lease(key))).value
+        return (await self._ask(lambda: cache.lease(key))).value
 
     async def _set(self, key: str, value: Any, expire: float, lease: Any) -> None:
         cache = self._cache()
         if cache is None or self._rests() or self._owed or self._owed_prefixes:
             return
-        if not isinstance(cache, LeasingCache):
-            await self._ask(cache.set(key, value, expire=expire))
+        if not leases(cache):
+            await self._ask(lambda: cache.set(key, value, expire=expire))
         elif lease is not None:
-            await self._ask(cache.set_leased(key, value, expire, lease))
+            await self._ask(lambda: cache.set_leased(key, value, expire, lease))
 
-    async def _ask(self, question: Awaitable[Any], *, is_own: bool = False) -> _Answer:
+    async def _ask(self, question: Callable[[], Awaitable[Any]], *, is_own: bool = False) -> _Answer:
         """Return what the cache says, or a repository's own invalidation, or that it fails.
 
         Either is somebody else's code and may raise anything, yet no read or write of the database may fail by it.
         """
         try:
-            value = await question
+            value = await question()
         except Exception as error:
             if is_own:
                 name = type(error).__name__

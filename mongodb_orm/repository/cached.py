@@ -55,6 +55,8 @@ class CachedRepository(Repository[M]):
         >>> ann = await users.get_by_cached(email="ann@example.com")
     """
 
+    __slots__ = ("cache",)  # outside `__dict__`, which `invalidate` shares while it sees another cache
+
     namespace: ClassVar[str] = ""
     record_ttl: ClassVar[float] = 300
     list_ttl: ClassVar[float] = 120
@@ -77,7 +79,7 @@ class CachedRepository(Repository[M]):
                 f"A {type(cache).__name__} is no cache: it lacks {', '.join(missing)}.",
                 hint="Use MemoryCache(), RedisCache(client) or NullCache().",
             )
-        self.cache = cache
+        self.cache: Cache = cache
         self.keys: Keys = Keys(self.model, self.namespace)
         self.aside: CacheAside = aside_of(cache)
         place = (type(self), self.model, self.namespace)
@@ -185,7 +187,8 @@ class CachedRepository(Repository[M]):
 
         A write by query does not know its records and drops every key that begins with `self.keys.records` instead:
         begin yours with that too. `self.cache` is here one that owes: what it cannot delete now, it deletes before it
-        is read again. An error is logged, since the write is done.
+        is read again. An error is logged, since the write is done. Where several repositories of a class share a cache,
+        it is called once, with the attributes of the first of them.
 
         Args:
             record: The record as it was before the write, or as it is now.

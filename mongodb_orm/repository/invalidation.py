@@ -45,9 +45,10 @@ def subscribe(repository: Subscriber) -> Callable[[], None]:
         A function that ends it.
     """
     # The subscription must not keep the cache alive, whose end is its own.
-    own = copy.copy(repository)
+    cache = repository.cache
     with suppress(TypeError):  # of a class with slots
-        own.cache = weakref.proxy(repository.cache)
+        cache = weakref.proxy(cache)
+    own = _with_cache(repository, cache)
     collection = spec_of(repository.model).collection
 
     async def hear(written: Written) -> None:
@@ -111,6 +112,13 @@ async def _invalidate(repository: Subscriber, raw: bytes) -> None:
     except CorruptDocumentError as error:  # of a class that shares the collection, or of an older shape
         logger.debug("No record for invalidate(): %s", error)
     else:
-        own = copy.copy(repository)
-        own.cache = _OwingCache(repository.aside, repository.cache)
-        await repository.aside.attempt(own.invalidate(record))
+        own = _with_cache(repository, _OwingCache(repository.aside, repository.cache))
+        await repository.aside.attempt(lambda: own.invalidate(record))
+
+
+def _with_cache(repository: Subscriber, cache: Any) -> Subscriber:
+    """Return the repository with another cache and the same attributes, those too that it is given later."""
+    own = copy.copy(repository)
+    own.__dict__ = repository.__dict__
+    own.cache = cache
+    return own

@@ -17,7 +17,6 @@ from ..codec import decode, encode
 from ..queryset.tokens import digest
 from ..schema import MappedModel, Shape, fields_of, spec_of
 
-_SAFE = "@.+-_~!$'()*,;=/?&"
 _LONGEST = 120
 _SHAPES: WeakKeyDictionary[type[MappedModel], bytes] = WeakKeyDictionary()
 
@@ -73,7 +72,7 @@ def text_of(value: Any, model: str) -> str:
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, str):
-        text = quote(value, safe=_SAFE)
+        text = _quoted(value) if len(value) <= _LONGEST else value
     elif value is None or isinstance(value, bool):
         text = {None: "null", True: "true", False: "false"}[value]
     elif isinstance(value, int | float | Decimal):
@@ -83,7 +82,7 @@ def text_of(value: Any, model: str) -> str:
     elif isinstance(value, dict | list | bytes):
         text = "~" + digest(value, model).hex()[:32]
     else:
-        text = quote(str(value), safe=_SAFE)
+        text = _quoted(str(value))
     return text if len(text) <= _LONGEST else "~" + digest(text, model).hex()[:32]
 
 
@@ -99,6 +98,12 @@ def shape_of_model(model: type[MappedModel]) -> bytes:
         lines = "\n".join([spec_of(model).name, spec_of(model).collection, *_lines(model, set())])
         found = _SHAPES[model] = hashlib.sha256(lines.encode()).digest()[:16]
     return found
+
+
+def _quoted(text: str) -> str:
+    """Return a text as it is, but for what would divide a key, cannot be seen, or looks like a digest."""
+    quoted = "".join(one if one.isprintable() and one not in ":%" else quote(one) for one in text)
+    return f"%7E{quoted[1:]}" if quoted.startswith("~") else quoted
 
 
 def _number(value: float | Decimal) -> str:

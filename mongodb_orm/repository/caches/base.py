@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard
 
 import bson
 from bson.errors import BSONError
@@ -36,7 +36,6 @@ class Cache(Protocol):
         ...
 
 
-@runtime_checkable
 class LeasingCache(Cache, Protocol):
     """A cache that is shared by processes, and refuses values that were read before somebody deleted their key.
 
@@ -51,6 +50,11 @@ class LeasingCache(Cache, Protocol):
     async def set_leased(self, key: str, value: Any, expire: float | None, lease: Any) -> None:
         """Keep a value, unless its key was deleted since the token was given."""
         ...
+
+
+def leases(cache: Cache) -> TypeGuard[LeasingCache]:
+    """Return whether the class of a cache says how to lease; a mock, or a wrapper that forwards names, says nothing."""
+    return all(hasattr(type(cache), verb) for verb in ("lease", "set_leased"))
 
 
 def pack(value: Any, **more: Any) -> bytes:
