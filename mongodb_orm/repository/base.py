@@ -55,9 +55,14 @@ class Repository(Generic[M]):
             model: The model, where the class does not say it.
 
         Raises:
-            ConfigurationError: When nobody says it.
+            ConfigurationError: When nobody says it, or it is no model.
         """
         if model is not None:
+            if not (isinstance(model, type) and issubclass(model, MappedModel)):
+                raise ConfigurationError(
+                    f"{model!r} is no model, so that no {type(self).__name__} can be made of it.",
+                    hint="Pass a class that derives from BaseModel.",
+                )
             self.model = model
         elif not hasattr(type(self), "model"):
             raise ConfigurationError(

@@ -80,12 +80,15 @@ async def drop_stale(repository: Subscriber, written: Written) -> None:
 
     A record is cached under its id alone; under other values there is its id, which is proved on reading. So an object
     that was loaded long ago, and does not know what others wrote since, leaves nothing stale. Where it is not known
-    which documents were written, every record is dropped.
+    which documents a query wrote, or what they were before, every record is dropped.
     """
     keys = repository.keys
     raws = [raw for raw in (*written.old, *written.new) if raw]
     found = {key for raw in raws for key in keys.of_record(decode(raw))}
-    is_known = len(written.ids) == written.matched and (written.is_certain or not written.is_by_query)
+    is_known = len(written.ids) == written.matched
+    if written.is_by_query:
+        has_both = written.kind != "update" or len(written.old) == len(written.new)
+        is_known = is_known and written.is_certain and has_both
     await repository.aside.drop(found, [keys.lists] if is_known else [keys.lists, keys.records])
     for raw in dict.fromkeys(raws) if repository.has_own_keys else ():
         await _invalidate(repository, raw)

@@ -35,11 +35,16 @@ class Keys:
         self.records: str = f"{before}{self._spec.collection}:"
         self.lists: str = f"{before}{self._spec.collection}s:"
         self.counts: str = f"{self.lists}count:"
+        self._has_mixed_ids = self._spec.fields[self._spec.id_field].shape.kind in ("union", "any")
 
     def record(self, field: str, value: Any) -> str:
         """Return the key of the record with a value, in its stored form, in a field."""
-        name = "id" if field == self._spec.id_field else field
-        return f"{self.records}{name}:{text_of(value, self._spec.name)}"
+        text = text_of(value, self._spec.name)
+        if field != self._spec.id_field:
+            return f"{self.records}{field}:{text}"
+        if self._has_mixed_ids and isinstance(value, str):  # "5" is another record than 5
+            text = f"'{text}'"
+        return f"{self.records}id:{text}"
 
     def list(self, filter: Mapping[str, Any], skip: int, limit: int) -> str:  # noqa: A002
         """Return the key of a list."""

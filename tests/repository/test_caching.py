@@ -295,6 +295,37 @@ async def test_no_write_leaves_anything_stale(name: str, register: Any, cache: M
     assert await users.get_by_cached(email="anne@example.com") == await User.get(email="anne@example.com")
 
 
+@pytest.mark.parametrize("name", [name for name in WRITES if name != "upsert"])  # which creates another record here
+async def test_a_write_drops_the_keys_of_old_values(name: str, register: Any, cache: MemoryCache) -> None:
+    await register(User)
+    users = UserRepository(cache=cache)
+    ann = await rich(users)
+    await users.create(email="other")
+    for read in ({"email": "ann@example.com"}, {"username": "ann"}, {"tags": "a"}):
+        await users.get_by_cached(**read)
+    await users.get_all_cached()
+    ann.username, ann.email = "anne", "anne@example.com"
+    await WRITES[name](ann)
+    assert list(cache._entries) == []
+
+
+class Mixed(BaseModel):
+    id: int | str = 0
+    name: str = ""
+
+
+async def test_ids_of_several_types(register_any: Any, cache: MemoryCache) -> None:
+    await register_any(Mixed)
+    records = get_dao(Mixed, cache=cache)
+    for id_, name in ((5, "number"), ("5", "text")):
+        await records.create(id=id_, name=name)
+    for _ in range(2):
+        found = [await records.get_by_id_cached(id_) for id_ in (5, "5")]
+        assert [record and record.name for record in found] == ["number", "text"]
+    await records.update("5", name="changed")
+    assert await records.get_by_id_cached("5") == await records.get_by_id("5")
+
+
 async def test_creations_drop_lists_counts_and_new_values(users: UserRepository) -> None:
     creations: list[Callable[[], Any]] = [
         lambda: users.create(email="1"),

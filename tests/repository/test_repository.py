@@ -442,6 +442,8 @@ def test_a_repository_knows_its_model() -> None:
     assert issubclass(BaseDAO[Infraction], BaseDAO)
     with pytest.raises(ConfigurationError, match=r"Repository\[User\]"):
         Repository()
+    with pytest.raises(ConfigurationError, match="is no model"):
+        Repository(dict)  # type: ignore[type-var]
 
 
 async def test_a_generic_repository_between(infractions: InfractionRepository) -> None:
