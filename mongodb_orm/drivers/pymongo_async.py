@@ -37,6 +37,7 @@ from ..exceptions import BulkError
 from ..types import Document, Target, UpdateResult
 from .arguments import RAW_OPTIONS, READ_PREFERENCES, bulk_operations, deadline, given, hint
 from .base import ALL_FEATURES
+from .cancelling import cancellations, obey_cancellation
 from .errors import DRIVER_ERRORS, translate
 from .sessions import Sessions
 from .vitals import Vitals
@@ -93,11 +94,13 @@ class PyMongoDriver(Sessions, Vitals, Watching):
                 cursor = await self._aggregate(target, command, session)
             chunks = _lists(cursor) if isinstance(command, Find) and command.decoded else aiter(cursor)
             while True:
+                before = cancellations()
                 with deadline(command):
                     try:
                         chunk = await anext(chunks)
                     except StopAsyncIteration:
                         return
+                obey_cancellation(before)
                 yield chunk
         except DRIVER_ERRORS as error:
             raise translate(error, target) from error
@@ -114,8 +117,11 @@ class PyMongoDriver(Sessions, Vitals, Watching):
         try:
             if not self._topology().has_known_servers:
                 await self._find_server()
+            before = cancellations()
             with deadline(command):
-                return cast(R, await self._RUN[type(command)](self, target, command, session))
+                answer = cast(R, await self._RUN[type(command)](self, target, command, session))
+            obey_cancellation(before)
+            return answer
         except DRIVER_ERRORS as error:
             raise translate(error, target) from error
         except RuntimeError as error:

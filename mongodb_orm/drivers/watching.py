@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from ..codec import CODEC_OPTIONS
 from ..commands import Watch
 from ..types import Document, Target
 from .arguments import given
+from .cancelling import obey_cancellation
 from .errors import translated
 
 
@@ -35,7 +35,7 @@ class Watching:
             while True:
                 with translated(target):
                     change = await stream.try_next()
-                _obey_cancellation()
+                obey_cancellation()
                 if change is not None:
                     yield change
         finally:
@@ -43,10 +43,3 @@ class Watching:
 
     async def _open_stream(self, collection: Any, pipeline: list[Any], options: dict[str, Any]) -> Any:
         return await collection.watch(pipeline, **options)
-
-
-def _obey_cancellation() -> None:
-    """Raise when the task was cancelled while `asyncio.wait_for`, below PyMongo, lost that (Python 3.11, bpo-37658)."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

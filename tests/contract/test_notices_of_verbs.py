@@ -236,11 +236,13 @@ async def test_inside_a_transaction_it_is_told_after_the_commit(register: Any, h
 
 
 @pytest.fixture
-def fail(admin: Any) -> Iterator[Callable[..., None]]:
-    def set_(*commands: str, times: Any = 2, **data: Any) -> None:
+def fail(admin: Any) -> Iterator[Callable[..., int]]:
+    """Sets the failpoint, and returns how often it was entered so far."""
+
+    def set_(*commands: str, times: Any = 2, **data: Any) -> int:
         mode: Any = {"times": times} if isinstance(times, int) else times
         data = {"failCommands": list(commands), **data}
-        admin.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
+        return int(admin.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})["count"])
 
     yield set_
     admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
@@ -257,21 +259,24 @@ FAILING = (
 
 
 @pytest.mark.parametrize("way", ["lost", "refused", "unconfirmed", "cancelled"])
-async def test_a_write_that_fails(register: Any, heard: list[Written], fail: Any, way: str) -> None:
+async def test_a_write_that_fails(register: Any, heard: list[Written], fail: Any, admin: Any, way: str) -> None:
     await register(Person, Kept)
     for verb in FAILING[::3] if way == "lost" else FAILING:  # a lost connection takes half a second
         write, _ = VERBS[verb]
         them, before = await people(), await stored()
         heard.clear()
         if way == "cancelled":
-            fail(*WRITES, times="alwaysOn", blockConnection=True, blockTimeMS=40)
+            entered = fail(*WRITES, times="alwaysOn", blockConnection=True, blockTimeMS=150)
             task = asyncio.ensure_future(write(them))
-            await asyncio.sleep(0.02)
+            await asyncio.to_thread(
+                admin.admin.command,
+                {"waitForFailPoint": "failCommand", "timesEntered": entered + 1, "maxTimeMS": 10_000},
+            )
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
             fail(times="off")
-            await asyncio.sleep(0.06)  # till the server is through with it
+            await asyncio.sleep(0.2)  # till the server is through with it
         elif way == "lost":
             fail(*WRITES, times="alwaysOn", closeConnection=True)
             with pymongo.timeout(0.1), pytest.raises((ConnectionError, TimeoutError)) as lost:

@@ -23,7 +23,7 @@ class ViewerRepository(CachedRepository[Viewer]):
 
 
 async def eventually(holds: Callable[[], Any]) -> None:
-    for _ in range(200):
+    for _ in range(1000):
         if await holds():
             return
         await asyncio.sleep(0.02)
