@@ -8,7 +8,7 @@ import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,9 @@ _QUERY = 8
 _HEAD = len(_VERSION) + _MAC + _QUERY
 _MAX_TEXT = 16_384
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
-_UNORDERED = frozenset({"$in", "$nin", "$all"})
+_NESTING = frozenset({"$not", "$elemMatch"})
+_JOINING = frozenset({"$or", "$nor"})
+_UNORDERED = frozenset({"$in", "$nin", "$all"})  # may have been a set, whose order differs from process to process
 
 _process_secret = secrets.token_bytes(32)
 
@@ -123,28 +125,53 @@ class TokenMaker:
         )
 
 
-def fingerprint(spec: ModelSpec, **query: Any) -> bytes:
+def fingerprint(spec: ModelSpec, *, filter: Mapping[str, Any], **query: Any) -> bytes:  # noqa: A002
     """Return what tells a query from others, whatever the order in which its keywords were written.
 
     Raises:
         UnencodableValueError: When BSON cannot hold a value of the query.
     """
-    return digest({"model": spec.name, "collection": spec.collection, **query}, spec.name)[:_QUERY]
+    of_filter = digest_filter(filter, spec.name)
+    return digest({"model": spec.name, "collection": spec.collection, "filter": of_filter, **query}, spec.name)[:_QUERY]
 
 
-def digest(value: Any, model: str, key: str = "") -> bytes:
-    """Return what tells a value from others: the same in every process, and for mappings in any order.
+def digest(value: Any, model: str) -> bytes:
+    """Return what tells a value from others, the same in every process; documents differ by the order of their keys.
 
     Raises:
         UnencodableValueError: When BSON cannot hold a value.
     """
-    if isinstance(value, Mapping):
-        names = sorted(value, key=str)
-        kind, parts = b"{", [f"{name}\0".encode() + digest(value[name], model, name) for name in names]
-    elif isinstance(value, list | tuple):
-        kind, parts = b"[", [digest(item, model) for item in value]
-        if key in _UNORDERED:  # it may have been a set, whose order differs from process to process
-            parts.sort()
-    else:
-        kind, parts = b"=", [encode({"": value}, model=model)]
-    return hashlib.sha256(kind + b"".join(parts)).digest()
+    return hashlib.sha256(encode({"": value}, model=model)).digest()
+
+
+def digest_filter(filter: Mapping[str, Any], model: str) -> bytes:  # noqa: A002
+    """Return what tells a filter from others: the same in every process, and for conditions in any order.
+
+    Raises:
+        UnencodableValueError: When BSON cannot hold a value.
+    """
+    return hashlib.sha256(b"{" + b"".join(sorted(_conditions(filter, model)))).digest()
+
+
+def _conditions(filter: Mapping[str, Any], model: str) -> Iterator[bytes]:  # noqa: A002
+    """Yield what all have to hold, one by one, however they are joined."""
+    for name, value in filter.items():
+        if name == "$and":
+            for part in value:
+                yield from _conditions(part, model)
+        elif isinstance(value, Mapping) and not name.startswith("$") and any(str(key).startswith("$") for key in value):
+            options = value.get("$options", "")
+            for operator, operand in value.items():
+                if operator != "$options":
+                    yield f"{name}\0{operator}\0{options}\0".encode() + _operand(operator, operand, model)
+        elif name != "$options":
+            yield f"{name}\0{filter.get('$options', '')}\0".encode() + _operand(name, value, model)
+
+
+def _operand(operator: str, value: Any, model: str) -> bytes:
+    if operator in _NESTING and isinstance(value, Mapping):
+        return digest_filter(value, model)
+    if operator in (*_JOINING, *_UNORDERED) and isinstance(value, list | tuple):
+        one = digest_filter if operator in _JOINING else digest
+        return hashlib.sha256(b"[" + b"".join(sorted(one(item, model) for item in value))).digest()
+    return digest(value, model)

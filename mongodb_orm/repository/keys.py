@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import pydantic
 
 from ..codec import decode, encode
-from ..queryset.tokens import digest
+from ..queryset.tokens import digest, digest_filter
 from ..schema import MappedModel, Shape, fields_of, spec_of
 
 _LONGEST = 120
@@ -65,7 +65,7 @@ class Keys:
         return found
 
     def _digest(self, filter: Mapping[str, Any]) -> str:  # noqa: A002
-        return digest(filter, self._spec.name).hex()[:32]
+        return digest_filter(filter, self._spec.name).hex()[:32]
 
 
 def text_of(value: Any, model: str) -> str:
