@@ -1,5 +1,7 @@
-"""Cancellations that asyncio loses below PyMongo: before Python 3.12 `wait_for` may end a cancelled task's wait as if
-nothing had happened (https://github.com/python/cpython/issues/81839).
+"""Cancellations that asyncio loses below PyMongo.
+
+Before Python 3.12 `asyncio.wait_for` may end the wait of a cancelled task as if nothing had happened
+(https://github.com/python/cpython/issues/81839).
 """
 
 from __future__ import annotations
