@@ -68,10 +68,12 @@ def _pairs(name: str, translate: Translate, order: Any) -> Iterable[tuple[str, A
                     value=order,
                 )
             yield translate(path_text(field)), _direction(name, field, direction)
-    elif isinstance(order, tuple) and len(order) == 2 and _is_direction(order[1]):
+    elif _is_pair(order):
         yield translate(path_text(order[0])), _direction(name, order[0], order[1])
     elif isinstance(order, Iterable):
         for entry in order:
+            if entry is None:
+                raise InvalidValueError(f"{order!r} is no sort order.", model=name, value=order)
             yield from _pairs(name, translate, entry)
     else:
         raise InvalidValueError(
@@ -101,6 +103,13 @@ def _reversed(name: str, translate: Translate, order: Operation) -> tuple[str, i
             value=order,
         )
     return translate(path_text(order.operands[0])), -1
+
+
+def _is_pair(order: Any) -> bool:
+    """Return whether an order is a field and its direction; as a list, which JSON makes of it, if that is a number."""
+    if not isinstance(order, tuple | list) or len(order) != 2 or not _is_direction(order[1]):
+        return False
+    return isinstance(order, tuple) or isinstance(order[1], int)
 
 
 def _is_direction(value: Any) -> bool:

@@ -255,6 +255,7 @@ SORTS: list[tuple[Any, list[int]]] = [
     ("-created", [4, 3, 2, 1]),
     ([("created", -1)], [4, 3, 2, 1]),
     ([("created", "desc")], [4, 3, 2, 1]),
+    ([["created", -1]], [4, 3, 2, 1]),
     ({"created": -1}, [4, 3, 2, 1]),
     (["author"], [1, 3, 2, 4]),
     (["author", "-created"], [3, 1, 2, 4]),
@@ -275,7 +276,7 @@ async def test_sort_keys(sort: Any, ids: list[int], infractions: InfractionRepos
 
 
 @pytest.mark.parametrize(
-    "sort", [["reason"], ["create_action.created"], [("author_id", 1)], [("created", 2)], 5, ["-"]]
+    "sort", [["reason"], ["create_action.created"], [("author_id", 1)], [("created", 2)], [("created", None)], 5, ["-"]]
 )
 async def test_other_sort_keys_are_refused(sort: Any, infractions: InfractionRepository, commands: list[Any]) -> None:
     with pytest.raises(InvalidValueError) as caught:
