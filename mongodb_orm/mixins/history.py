@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..actors import current_actor
 from ..compiler.casting import Place, cast
-from ..hooks import Create, QueryUpdate, Update, before
+from ..hooks import Create, QueryDelete, QueryUpdate, Update, before
 from ..persistence import changing, saving, versions
 from ..persistence.attending import QueryWrite
 from ..persistence.versions import Difference, Version
@@ -96,8 +96,8 @@ def _stored_id(model: type[MappedModel], given: Any) -> Any:
 class ActorMixin(MappedModel):
     """Adds `created_by` and `updated_by`, taken from `with actor(...)`.
 
-    Updates by query set `updated_by` too. Without an actor nothing is set. Annotate the fields anew for actors that
-    are no strings.
+    Updates by query, soft deletion and restoring set `updated_by` too. Without an actor nothing is set. Annotate the
+    fields anew for actors that are no strings.
 
     Example:
         >>> class Invoice(BaseModel, ActorMixin):
@@ -114,6 +114,8 @@ class ActorMixin(MappedModel):
             """The mixin alone is no collection."""
 
             abstract = True
+
+    __mongo_actor_field__: ClassVar[str | None] = "updated_by"
 
     created_by: str | None = None
     updated_by: str | None = None
@@ -133,7 +135,7 @@ class ActorMixin(MappedModel):
         if who is not None and changing.has_changed(self):
             self.updated_by = who
 
-    @before(QueryUpdate, order=1000)
+    @before(QueryUpdate, QueryDelete, order=1000)
     @classmethod
     def _note_updater_of_many(cls, write: QueryWrite) -> None:
         who, fields = current_actor(), spec_of(cls).fields

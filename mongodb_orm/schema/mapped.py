@@ -54,6 +54,7 @@ class MappedModel(pydantic.BaseModel):
     __mongo_id_field__: ClassVar[str] = "id"
     __mongo_deletion__: ClassVar[SoftDeletion | None] = None
     __mongo_versioning__: ClassVar[Versioning | None] = None
+    __mongo_actor_field__: ClassVar[str | None] = None
     __mongo_spec__: ClassVar[ModelSpec | None] = None
     __mongo_codec__: ClassVar[Any] = None
     __mongo_hooks__: ClassVar[Any] = None

@@ -194,3 +194,29 @@ async def test_documents_that_an_upsert_makes_say_who_made_them(register_any: An
         found, _ = await Signed.upsert({"name": "a"}, name="a")
     assert (made.created_by, made.updated_by, found.created_by, found.updated_by) == ("ann", "ann", "ann", "ben")
     assert await Signed.get_by_id(made.id) == found
+
+
+class SignedNote(BaseModel, SoftDeleteMixin, ActorMixin):
+    text: str = ""
+
+
+async def test_who_deletes_softly_and_restores_is_noted(register_any: Any) -> None:
+    await register_any(SignedNote)
+    with actor("ann"):
+        notes = await SignedNote.bulk_create([{"text": "a"}, {"text": "b"}, {"text": "c"}, {"text": "d"}])
+
+    async def last() -> list[str | None]:
+        return [note.updated_by for note in await SignedNote.all().with_deleted()]
+
+    with actor("bob"):
+        await notes[0].delete()
+        await SignedNote.filter(text="b").delete()
+        await SignedNote.bulk_delete([notes[2]])
+    assert await last() == ["bob", "bob", "bob", "ann"]
+    assert notes[0].updated_by == "bob"
+    with actor("cyd"):
+        await notes[0].restore()
+        await SignedNote.all().only_deleted().restore()
+    assert await last() == ["cyd", "cyd", "cyd", "ann"]
+    await notes[3].delete()  # nobody is named
+    assert await last() == ["cyd", "cyd", "cyd", "ann"]
