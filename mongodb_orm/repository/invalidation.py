@@ -98,7 +98,7 @@ async def drop_changed(repository: Subscriber, change: Mapping[str, Any]) -> Non
     """Drop what a change makes stale that a change stream told of; what the document was before is not known."""
     keys, spec = repository.keys, spec_of(repository.model)
     if "documentKey" not in change:  # the collection was dropped or renamed
-        await repository.aside.drop((), [keys.lists, keys.records])
+        await drop_all(repository)
         return
     found = {keys.record(spec.id_field, change["documentKey"]["_id"])}
     document = change.get("fullDocument")
@@ -107,6 +107,11 @@ async def drop_changed(repository: Subscriber, change: Mapping[str, Any]) -> Non
     await repository.aside.drop(found, [keys.lists])
     if document is not None and repository.has_own_keys:
         await _invalidate(repository, encode(document, model=spec.name))
+
+
+async def drop_all(repository: Subscriber) -> None:
+    """Drop every record, list and count."""
+    await repository.aside.drop((), [repository.keys.lists, repository.keys.records])
 
 
 async def _invalidate(repository: Subscriber, raw: bytes) -> None:

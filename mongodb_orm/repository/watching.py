@@ -11,7 +11,7 @@ from typing import Any
 from ..commands import RunCommand, Watch
 from ..exceptions import MongoDBORMError, NotSupportedError
 from ..executor import run, watch
-from .invalidation import Subscriber, drop_changed
+from .invalidation import Subscriber, drop_all, drop_changed
 
 logger: logging.Logger = logging.getLogger("mongodb_orm.cache")
 
@@ -27,7 +27,7 @@ async def following(repository: Subscriber) -> AsyncIterator[None]:
         NotSupportedError: When the backend has no change streams.
     """
     start = await _server_time(repository)
-    await _forget_all(repository)  # what changed before the stream begins
+    await drop_all(repository)  # what changed before the stream begins
     task = asyncio.create_task(_follow(repository, start))
     try:
         yield
@@ -50,7 +50,7 @@ async def _follow(repository: Subscriber, start: Any) -> None:
             await asyncio.sleep(_PAUSE)
         with suppress(MongoDBORMError):  # the server is not back yet; the next attempt tells
             start = await _server_time(repository)
-        await _forget_all(repository)
+        await drop_all(repository)
 
 
 async def _server_time(repository: Subscriber) -> Any:
@@ -63,7 +63,3 @@ async def _server_time(repository: Subscriber) -> Any:
             backends=("mongodb:// with a replica set", "embedded://"),
         )
     return answer["operationTime"]
-
-
-async def _forget_all(repository: Subscriber) -> None:
-    await repository.aside.drop((), [repository.keys.lists, repository.keys.records])
