@@ -6,30 +6,38 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..commands import Aggregate, Find
+from ..types import Sort
 from .places import near_stages
 
 Stage = Mapping[str, Any]
 
 
-def find_stages(find: Find, joins: Sequence[Stage] = ()) -> list[Stage]:
-    """Return the stages that give what a find gives.
+def window_stages(sort: Sort, skip: int, limit: int, joins: Sequence[Stage] = ()) -> list[Stage]:
+    """Return the stages that order documents and cut a window out of them.
 
     Args:
-        find: The find, under stored names.
-        joins: Stages that join other collections or calculate, before the projection. They see the documents of the
-            window only, unless it is sorted by what they add.
+        sort: The order, under stored names.
+        skip: How many documents are left out.
+        limit: How many are taken; 0 for all.
+        joins: Stages that join other collections or calculate. They see the documents of the window only, unless it
+            is sorted by what they add.
     """
-    joined = {str(stage["$lookup"]["as"]) for stage in joins if "$lookup" in stage}
-    joined |= {name for stage in joins for name in stage.get("$set", ())}
+    added = {str(stage["$lookup"]["as"]) for stage in joins if "$lookup" in stage}
+    added |= {name for stage in joins for name in stage.get("$set", ())}
+    cut: list[Stage] = [{"$sort": dict(sort)}] if sort else []
+    if skip:
+        cut.append({"$skip": skip})
+    if limit:
+        cut.append({"$limit": limit})
+    is_sorted_by_them = any(path.partition(".")[0] in added for path, _ in sort)
+    return [*joins, *cut] if is_sorted_by_them else [*cut, *joins]
+
+
+def find_stages(find: Find, joins: Sequence[Stage] = ()) -> list[Stage]:
+    """Return the stages that give what a find gives; `joins` come before the projection, as in `window_stages`."""
     match: list[Stage] = [*near_stages(find.filter)] if find.filter else []
-    cut: list[Stage] = [{"$sort": dict(find.sort)}] if find.sort else []
-    if find.skip:
-        cut.append({"$skip": find.skip})
-    if find.limit:
-        cut.append({"$limit": find.limit})
-    is_sorted_by_them = any(path.partition(".")[0] in joined for path, _ in find.sort)
-    parts = [*match, *joins, *cut] if is_sorted_by_them else [*match, *cut, *joins]
-    return [*parts, {"$project": dict(find.projection)}] if find.projection else parts
+    stages = [*match, *window_stages(find.sort, find.skip, find.limit, joins)]
+    return [*stages, {"$project": dict(find.projection)}] if find.projection else stages
 
 
 def as_aggregate(find: Find, stages: Sequence[Stage], **options: Any) -> Aggregate:

@@ -11,6 +11,7 @@ from ..compiler.filters import NOTHING
 from ..compiler.places import RANK, geo_near_stage, is_near, near_operators
 from ..compiler.projections import field_path
 from ..compiler.shell import aggregate_text
+from ..compiler.windows import window_stages
 from ..exceptions import QueryError
 from ..executor import stream
 from ..expressions import Near, path_text
@@ -99,14 +100,8 @@ class Ranked(Generic[P]):
     def stages(self) -> list[Mapping[str, Any]]:
         """Return the pipeline, under stored names."""
         query = self.query
-        stages = list(self.lead)
-        if query.sort:
-            stages.append({"$sort": dict(query.sort)})
-        if query.skipped:
-            stages.append({"$skip": query.skipped})
-        if query.limited:
-            stages.append({"$limit": query.limited})
-        stages += joins_of(query.kind)
+        joins = joins_of(query.kind, query.sort)
+        stages = [*self.lead, *window_stages(query.sort, query.skipped, query.limited, joins)]
         projection = query.results.projection
         if projection:
             stages.append({"$project": {**projection, RANK: 1} if _includes(projection) else dict(projection)})

@@ -12,12 +12,12 @@ from ..compiler.filters import NOTHING, compile_filter
 from ..compiler.places import near_stages
 from ..compiler.scopes import Visibility, visible
 from ..compiler.shell import aggregate_text, find_text, hidden
-from ..compiler.windows import as_aggregate, find_stages
+from ..compiler.windows import as_aggregate, find_stages, window_stages
 from ..exceptions import InvalidValueError, MongoDBORMError
 from ..expressions import EVERYTHING, Condition
 from ..schema import MappedModel, spec_of
 from ..types import Sort
-from .results import Objects, Results, joins_of
+from .results import Objects, Results, is_sorted_by_summary, joins_of
 
 M = TypeVar("M", bound=MappedModel)
 
@@ -68,16 +68,11 @@ class QueryState(Generic[M]):
         compiled = compile_filter(spec, self.condition, allow_javascript=self.javascript)
         return visible(spec, compiled, self.visibility, is_scoped=self.is_scoped)
 
-    def stages(self) -> list[dict[str, Any]]:
+    def stages(self) -> list[Mapping[str, Any]]:
         """Return the query as the first stages of a pipeline, under stored names."""
-        stages = near_stages(dict(NOTHING) if self.is_empty else self.filter_document())
-        if self.sort:
-            stages.append({"$sort": dict(self.sort)})
-        if self.skipped:
-            stages.append({"$skip": self.skipped})
-        if self.limited:
-            stages.append({"$limit": self.limited})
-        return stages
+        match = near_stages(dict(NOTHING) if self.is_empty else self.filter_document())
+        joins = joins_of(self.kind, self.sort) if is_sorted_by_summary(self.sort) else ()
+        return [*match, *window_stages(self.sort, self.skipped, self.limited, joins)]
 
     def mql(self) -> str:
         """Return the command as one would type it in mongosh.

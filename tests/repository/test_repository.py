@@ -625,6 +625,13 @@ async def test_an_order_by_a_summary_holds_for_that_summary_alone(joined: Joined
     assert [one.id for one in await query.project(Joined)] == [3, 2, 1, 4]
 
 
+async def test_a_window_of_an_order_by_a_summary_holds_in_figures_and_samples(joined: JoinedRepository) -> None:
+    window = Infraction.all().project(Joined).order_by("create_action.created_by.name").limit(2)
+    assert [one.id for one in await window] == [3, 2]
+    assert {one.id for one in await window.sample(2)} == {3, 2}
+    assert await window.sum("id") == 5
+
+
 async def test_every_way_of_reading_joins(joined: JoinedRepository) -> None:
     query = Infraction.filter(id__lte=2).project(Joined).order_by("create_action.created_by.name")
     assert [one.id async for one in query] == [2, 1]
