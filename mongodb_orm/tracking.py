@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -34,6 +34,15 @@ class Changes(NamedTuple):
     def paths(self) -> list[str]:
         """Return every path that changes."""
         return [*self.set, *self.unset, *self.push]
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Forget what changes in whole fields."""
+        for name in names:
+            for path in [path for path in self.paths() if path.partition(".")[0] == name]:
+                self.set.pop(path, None)
+                self.push.pop(path, None)
+                if path in self.unset:
+                    self.unset.remove(path)
 
     def operators(self) -> dict[str, Any]:
         """Return the changes as MongoDB's update operators."""

@@ -12,6 +12,7 @@ from ..exceptions import InvalidValueError
 from ..expressions import ArrayFilter, FieldUpdate
 from ..schema import ModelSpec
 from .pipelines import compile_pipeline
+from .signatures import changed_by
 from .updates import (
     Computed,
     Operators,
@@ -110,11 +111,12 @@ def compile_update(
 
 
 def stamped(spec: ModelSpec, compiled: CompiledUpdate, moment: datetime) -> CompiledUpdate:
-    """Return the update that moves `updated_at` and the version too, unless it says something of them itself.
+    """Return the update that moves `updated_at` and the version too, and names who acts, unless it does so itself.
 
     An update by query checks no version, but an object that was loaded before it must not be saved over it.
     """
-    compiled = compiled.setting({spec.fields["updated_at"].stored: moment})
+    managed = {"updated_at": moment, **changed_by(spec)}
+    compiled = compiled.setting({spec.fields[name].stored: value for name, value in managed.items()})
     if spec.versioning is None:
         return compiled
     version = spec.fields[spec.versioning.field].stored

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from ..actors import current_actor
 from ..compiler.casting import Place, cast
-from ..hooks import Create, QueryDelete, QueryUpdate, Update, before
-from ..persistence import changing, saving, versions
-from ..persistence.attending import QueryWrite
+from ..persistence import saving, versions
 from ..persistence.versions import Difference, Version
-from ..schema import MappedModel, database_of, spec_of
+from ..schema import MappedModel, Signing, database_of, spec_of
 
 
 class HistoryMixin(MappedModel):
@@ -96,8 +93,9 @@ def _stored_id(model: type[MappedModel], given: Any) -> Any:
 class ActorMixin(MappedModel):
     """Adds `created_by` and `updated_by`, taken from `with actor(...)`.
 
-    Updates by query, soft deletion and restoring set `updated_by` too. Without an actor nothing is set. Annotate the
-    fields anew for actors that are no strings.
+    Whatever moves `updated_at` sets `updated_by` too: saves, updates by query and in bulk, upserts, soft deletion and
+    restoring. They are no hooks, so `skip_hooks()` does not leave them out. Without an actor nothing is set. A client
+    never sets them (`patch`, `crud_router`). Annotate the fields anew for actors that are no strings.
 
     Example:
         >>> class Invoice(BaseModel, ActorMixin):
@@ -115,35 +113,7 @@ class ActorMixin(MappedModel):
 
             abstract = True
 
-    __mongo_actor_field__: ClassVar[str | None] = "updated_by"
+    __mongo_signing__: ClassVar[Signing | None] = Signing()
 
     created_by: str | None = None
     updated_by: str | None = None
-
-    @before(Create, order=1000)
-    def _note_creator(self) -> None:
-        who = current_actor()
-        if who is not None:
-            if "created_by" not in self.__pydantic_fields_set__:
-                self.created_by = who
-            if "updated_by" not in self.__pydantic_fields_set__:
-                self.updated_by = who
-
-    @before(Update, order=1000)
-    def _note_updater(self) -> None:
-        who = current_actor()
-        if who is not None and changing.has_changed(self):
-            self.updated_by = who
-
-    @before(QueryUpdate, QueryDelete, order=1000)
-    @classmethod
-    def _note_updater_of_many(cls, write: QueryWrite) -> None:
-        who, fields = current_actor(), spec_of(cls).fields
-        created, stored = fields["created_by"].stored, fields["updated_by"].stored
-        if who is None or not isinstance(write.update, dict):
-            return
-        made = write.update.get("$setOnInsert", {})
-        if "_id" in made:  # the document that an upsert makes where there is none
-            made.update({name: who for name in (created, stored) if made.get(name) is None})
-        elif not any(stored in fields for fields in write.update.values()):
-            write.update.setdefault("$set", {})[stored] = who

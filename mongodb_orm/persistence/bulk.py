@@ -78,7 +78,7 @@ async def create_all(model: type[D], documents: list[D], ordered: bool) -> list[
     try:
         raws = _dump_all(documents)
         failures, written = await _insert(model, documents, raws, ordered)
-    except MongoDBORMError as error:
+    except (MongoDBORMError, ValidationError) as error:
         if is_certain(error):
             _forget_ids(without_id)
         raise
@@ -130,8 +130,11 @@ def _build(model: type[D], item: Any) -> D:
 def _dump_all(documents: Iterable[MappedModel]) -> list[bytes]:
     now = current_datetime()
     raws: list[bytes] = []
-    for document in documents:
-        stamp_new(document, now)
+    for index, document in enumerate(documents):
+        try:
+            stamp_new(document, now)
+        except ValidationError as error:
+            raise relocated(type(document).__name__, [((index,), error)]) from error
         raws.append(codec_of(type(document)).dump(document))
     return raws
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from ..actors import current_actor
 from ..codec import decode, encode
 from ..commands import Delete, Update
 from ..compiler.changes import CompiledUpdate, stamped
+from ..compiler.signatures import changed_by
 from ..exceptions import InvalidValueError, NotSupportedError, StaleDocumentError
 from ..executor import run
 from ..hooks import Delete as Deleting
@@ -182,7 +182,7 @@ def mark_of(document: MappedModel, moment: datetime | None) -> Mark:
         deletion.moment: moment,
         "updated_at": later_than(vars(document).get("updated_at")),
         **next_version(spec, stored),
-        **_actor(type(document)),
+        **changed_by(spec),
     }
     written = {spec.fields[name].stored: value for name, value in values.items()}
     filter_ = {"_id": stored["_id"], flag_name: {"$ne": True} if moment else True, **version_filter(spec, stored)}
@@ -213,9 +213,3 @@ def _deletion_of(spec: ModelSpec) -> SoftDeletion:
 
 def _stored(spec: ModelSpec, deletion: SoftDeletion) -> tuple[str, str]:
     return spec.fields[deletion.flag].stored, spec.fields[deletion.moment].stored
-
-
-def _actor(model: type[MappedModel]) -> dict[str, Any]:
-    """Return who marks an object, by the field that the model keeps that in; nothing without one."""
-    field, who = model.__mongo_actor_field__, current_actor()
-    return {} if field is None or who is None else {field: who}

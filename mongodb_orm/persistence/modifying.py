@@ -87,6 +87,9 @@ async def find_and_replace(
     if "created_at" not in document.__pydantic_fields_set__:
         created = spec.fields["created_at"].stored
         kept[created] = f"${created}"
+    if spec.signing is not None and spec.signing.creator not in document.__pydantic_fields_set__:
+        creator = spec.fields[spec.signing.creator].stored
+        kept[creator] = {"$ifNull": [f"${creator}", None]}
     stages = [{"$replaceWith": {"$mergeObjects": [{"$literal": values}, kept]}}]
     return await _changed(model, filter, stages, return_old=return_old, **options)
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ..codec import codec_for, codec_of, decode, encode
 from ..commands import FindOne, InsertOne, Update
 from ..compiler.filters import compile_filter, merge
+from ..compiler.signatures import changed_by, made_by
 from ..exceptions import InvalidValueError, MongoDBORMError, StaleDocumentError, ValidationError
 from ..executor import run
 from ..expressions import join
@@ -27,6 +28,7 @@ from .validating import validate
 D = TypeVar("D", bound=MappedModel)
 
 _MERGES = 5
+_MISSING = object()
 
 
 @attended(Create)
@@ -47,8 +49,8 @@ async def insert(document: D, *, check: bool = False) -> D:
     given = values[spec.id_field]
     if given is None:
         values[spec.id_field] = (await new_ids(model, 1))[0]
-    stamp_new(document, current_datetime())
     try:
+        stamp_new(document, current_datetime())
         raw = codec_of(model).dump(document)
         if check:
             codec_of(model).check(raw)
@@ -175,12 +177,15 @@ async def prepare(
         compared = compare(document)  # to which a validator, or a hook after it, may have added
     stored, changes = compared.old, compared.changes
     values = vars(document)
-    managed = {"updated_at": later_than(values.get("updated_at")), **next_version(spec, stored)}
-    before = {name: values.get(name) for name in managed}
+    signed = changed_by(spec)
+    managed = {"updated_at": later_than(values.get("updated_at")), **next_version(spec, stored), **signed}
+    before = {name: values.get(name, _MISSING) for name in managed}
     values.update(managed)
     document.__pydantic_fields_set__.update(managed)
     try:
         written = {spec.fields[name].stored: value for name, value in managed.items()}
+        if signed:
+            changes.drop(spec.fields[name].stored for name in signed)
         changes.set.update(written)
         raw = encode({**compared.new, **written}, model=spec.name)
         codec_for(document).check(raw)
@@ -198,13 +203,13 @@ def accept(document: MappedModel, pending: Pending) -> None:
 
 
 def take_back(document: MappedModel, pending: Pending) -> None:
-    """Give an object that was not saved the `updated_at` and version that it had."""
+    """Give an object that was not saved the `updated_at` and version that it had, and the actor."""
     _restore(document, pending.before)
 
 
 def _restore(document: MappedModel, before: Mapping[str, Any]) -> None:
     for name, value in before.items():
-        if value is None:
+        if value is _MISSING:
             vars(document).pop(name, None)
             document.__pydantic_fields_set__.discard(name)
         else:
@@ -252,12 +257,19 @@ def is_certain(error: Exception) -> bool:
 
 
 def stamp_new(document: MappedModel, now: datetime) -> None:
-    """Set the timestamps of a new object, unless the caller gave them."""
+    """Set the timestamps of a new object, and who makes it, unless the caller gave them.
+
+    Raises:
+        ValidationError: When the actor does not fit the field.
+    """
     values, given = vars(document), document.__pydantic_fields_set__
     if "created_at" not in given:
         values["created_at"] = now
     if "updated_at" not in given:
         values["updated_at"] = now
+    if document.__mongo_signing__ is not None:
+        signed = made_by(spec_of(type(document)))
+        values.update({name: who for name, who in signed.items() if name not in given})
 
 
 def revalidate(document: MappedModel) -> None:

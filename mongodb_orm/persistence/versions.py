@@ -83,7 +83,7 @@ async def compare(document: MappedModel, old: int, new: int) -> dict[str, Differ
 async def revert(document: D, version: int) -> D:
     """Give an object the values of a version and save it, which makes a new version.
 
-    The id, the timestamps and the marks of a soft delete stay as they are.
+    The id, the timestamps, the marks of a soft delete and who made it stay as they are.
 
     Raises:
         DocumentNotFoundError: When there is no such version, or it says that the document was removed.
@@ -101,6 +101,8 @@ async def revert(document: D, version: int) -> D:
         kept |= {spec.deletion.flag, spec.deletion.moment}
     if spec.versioning is not None:
         kept.add(spec.versioning.field)
+    if spec.signing is not None:
+        kept |= {spec.signing.creator, spec.signing.updater}
     vars(document).update({name: value for name, value in vars(past).items() if name not in kept})
     return await save(document)
 

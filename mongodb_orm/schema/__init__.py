@@ -21,6 +21,7 @@ from .mapped import (
 from .registry import model_for, remember
 from .settings import LoadValidation, ModelConfig
 from .shapes import ANY, Shape, markers_of, shape_of
+from .signing import Signing
 from .spec import FieldSpec, ModelSpec, Resolved, fields_of, member_names, resolve, resolve_from, step, stored_name
 from .versioning import Versioning
 
@@ -37,6 +38,7 @@ __all__ = [
     "ModelSpec",
     "Resolved",
     "Shape",
+    "Signing",
     "SoftDeletion",
     "Versioning",
     "carry_state",

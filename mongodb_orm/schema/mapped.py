@@ -20,6 +20,7 @@ from .kinds import Family, join_family
 from .mementos import is_open, touch
 from .normalizing import with_utc_datetimes
 from .settings import settings_of
+from .signing import Signing
 from .spec import ModelSpec
 from .versioning import Versioning
 
@@ -54,7 +55,7 @@ class MappedModel(pydantic.BaseModel):
     __mongo_id_field__: ClassVar[str] = "id"
     __mongo_deletion__: ClassVar[SoftDeletion | None] = None
     __mongo_versioning__: ClassVar[Versioning | None] = None
-    __mongo_actor_field__: ClassVar[str | None] = None
+    __mongo_signing__: ClassVar[Signing | None] = None
     __mongo_spec__: ClassVar[ModelSpec | None] = None
     __mongo_codec__: ClassVar[Any] = None
     __mongo_hooks__: ClassVar[Any] = None
@@ -229,7 +230,7 @@ def spec_of(model: type[pydantic.BaseModel]) -> ModelSpec:
         if not model.__pydantic_complete__:
             model.model_rebuild()
         settings = settings_of(model)
-        spec = ModelSpec(model, settings, _deletion_of(model), model.__mongo_versioning__)
+        spec = ModelSpec(model, settings, _deletion_of(model), model.__mongo_versioning__, model.__mongo_signing__)
         model.__mongo_spec__ = spec
     return spec
 

@@ -19,6 +19,7 @@ from .indexes import Indexed, IndexSpec, index_from, joined, marks_of
 from .kinds import Family, family_of
 from .settings import ModelConfig, settings_of
 from .shapes import ANY, Shape, shape_of
+from .signing import Signing
 from .versioning import Versioning
 
 
@@ -104,6 +105,7 @@ class ModelSpec:
         kinds: The kinds of documents that it sees; empty when it sees all.
         deletion: How deleting marks, or None when it removes.
         versioning: How stale saves are found, or None when they are not looked for.
+        signing: How documents name who wrote them, or None when they do not.
         keywords: The keyword lookups that were taken apart before.
         paths: The paths that were resolved before.
         sightings: The shapes of queries that this process has seen.
@@ -115,6 +117,7 @@ class ModelSpec:
         settings: ModelConfig,
         deletion: SoftDeletion | None,
         versioning: Versioning | None,
+        signing: Signing | None,
     ) -> None:
         self.model = model
         self.name: str = model.__name__
@@ -136,6 +139,7 @@ class ModelSpec:
         )
         self.deletion = deletion
         self.versioning = versioning
+        self.signing = signing
         self.family: Family | None = family_of(model)
         self.kind: str | None = getattr(model, "__mongo_kind__", None)
         self.kinds: tuple[str, ...] = (
@@ -175,6 +179,8 @@ class ModelSpec:
             )
         if self.deletion is not None:
             names |= {self.deletion.flag, self.deletion.moment}
+        if self.signing is not None:
+            names |= {self.signing.creator, self.signing.updater}
         if self.family is not None:
             names.add(self.family.discriminator)
         return frozenset(names)

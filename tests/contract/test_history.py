@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,13 +12,19 @@ from pydantic import Field
 from mongodb_orm import (
     ActorMixin,
     BaseModel,
+    BulkWriter,
     DocumentNotFoundError,
     HistoryMixin,
     InvalidValueError,
+    NotSupportedError,
     SoftDeleteMixin,
     ValidationError,
+    VersionedMixin,
     actor,
     current_actor,
+    skip_hooks,
+    unit_of_work,
+    updates,
 )
 
 
@@ -220,3 +227,162 @@ async def test_who_deletes_softly_and_restores_is_noted(register_any: Any) -> No
     assert await last() == ["cyd", "cyd", "cyd", "ann"]
     await notes[3].delete()  # nobody is named
     assert await last() == ["cyd", "cyd", "cyd", "ann"]
+
+
+class Ledger(BaseModel, ActorMixin, SoftDeleteMixin, VersionedMixin):
+    name: str
+    total: int = 0
+
+
+async def _written_together(ledger: Ledger) -> None:
+    async with BulkWriter() as writer:
+        ledger.total = 5
+        await writer.save(ledger)
+
+
+async def _in_one_unit(ledger: Ledger) -> None:
+    async with unit_of_work() as work:
+        ledger.total = 5
+        work.add(ledger)
+
+
+def _richer(ledger: Ledger) -> Ledger:
+    ledger.total += 5
+    return ledger
+
+
+async def _skipping(ledger: Ledger) -> None:
+    with skip_hooks():
+        await _richer(ledger).save()
+
+
+SIGNED: dict[str, Callable[[Ledger], Awaitable[Any]]] = {
+    "save": lambda ledger: _richer(ledger).save(),
+    "save with force": lambda ledger: ledger.save(force=True),
+    "save with merge": lambda ledger: _richer(ledger).save(merge=True),
+    "save without hooks": lambda ledger: _richer(ledger).save(skip_hooks=True),
+    "save where hooks are skipped": _skipping,
+    "update": lambda ledger: ledger.update(total__inc=5),
+    "patch": lambda ledger: ledger.patch({"total": 5}),
+    "bulk_save": lambda ledger: Ledger.bulk_save([_richer(ledger)]),
+    "bulk_update": lambda ledger: Ledger.bulk_update({ledger.id: {"total": 5}}),
+    "bulk_update, calculated": lambda ledger: Ledger.bulk_update({ledger.id: {"total": Ledger.f.total + 5}}),
+    "BulkWriter": _written_together,
+    "unit_of_work": _in_one_unit,
+    "update by query": lambda ledger: Ledger.filter(name="a").update(total__inc=5),
+    "update by query, calculated": lambda ledger: Ledger.filter(name="a").update(total=Ledger.f.total + 5),
+    "update by query, a pipeline": lambda ledger: Ledger.filter(name="a").update([{"$set": {"total": 5}}]),
+    "update_one": lambda ledger: Ledger.filter(name="a").update_one(total=5),
+    "update_many": lambda ledger: Ledger.update_many({"name": "a"}, {"$set": {"total": 5}}),
+    "find_one_and_update": lambda ledger: Ledger.find_one_and_update({"name": "a"}, total=5),
+    "find_one_and_replace": lambda ledger: Ledger.find_one_and_replace({"name": "a"}, {"name": "b"}),
+    "replace": lambda ledger: Ledger.filter(name="a").replace(Ledger(name="b")),
+    "upsert": lambda ledger: Ledger.upsert({"name": "a"}, updates.inc(Ledger.f.total)),
+    "update_or_create": lambda ledger: Ledger.update_or_create({"total": 5}, name="a"),
+    "delete": lambda ledger: ledger.delete(),
+    "delete by query": lambda ledger: Ledger.delete_many(),
+    "find_one_and_delete": lambda ledger: Ledger.find_one_and_delete(name="a"),
+    "bulk_delete": lambda ledger: Ledger.bulk_delete([ledger]),
+    "bulk_delete by id": lambda ledger: Ledger.bulk_delete([ledger.id]),
+}
+
+
+async def test_whatever_moves_updated_at_says_who_did_it(register_any: Any, any_config: Any) -> None:
+    await register_any(Ledger)
+    for verb, write in SIGNED.items():
+        await Ledger.with_deleted().hard_delete()
+        with actor("ann"):
+            ledger = await Ledger.create(name="a")
+        await asyncio.sleep(0.002)
+        with actor("bob"):
+            try:
+                await write(ledger)
+            except NotSupportedError:
+                assert any_config.mongo_uri.startswith("memory")
+                continue
+        stored = await Ledger.with_deleted().one()
+        assert stored.updated_at > stored.created_at, verb
+        assert (stored.created_by, stored.updated_by) == ("ann", "bob"), verb
+        await asyncio.sleep(0.002)
+        with actor("cyd"):
+            await Ledger.with_deleted().update(total=9)
+            if stored.is_deleted:
+                await Ledger.only_deleted().restore()
+        assert (await Ledger.with_deleted().one()).updated_by == "cyd", verb
+
+
+async def test_an_actor_has_to_fit_and_a_write_that_fails_takes_it_back(register_any: Any) -> None:
+    await register_any(Ledger)
+    with actor("ann"):
+        ledger = await Ledger.create(name="a")
+    ledger.total = 1
+    other = await Ledger.filter(id=ledger.id).one()
+    writes: list[Callable[[], Awaitable[Any]]] = [
+        lambda: Ledger.create(name="b"),
+        lambda: Ledger.bulk_create([{"name": "b"}]),
+        ledger.save,
+        ledger.delete,
+        lambda: other.update(total=2),
+        lambda: Ledger.filter(name="a").update(total=2),
+        lambda: Ledger.bulk_update({ledger.id: {"total": 2}}),
+        lambda: Ledger.upsert({"name": "z"}, total=2),
+    ]
+    for write in writes:
+        with actor(5), pytest.raises(ValidationError) as caught:
+            await write()
+        assert {error["loc"][-1] for error in caught.value.errors()} <= {"created_by", "updated_by"}
+    assert [found.model_dump() for found in await Ledger.with_deleted()] == [other.model_dump()]
+    assert (ledger.updated_by, ledger.updated_at, ledger.version) == ("ann", other.updated_at, 1)
+    new = Ledger(name="b")
+    for save in (new.save, lambda: Ledger.bulk_create([new])):
+        with actor(5), pytest.raises(ValidationError):
+            await save()
+        assert new.id is None
+    with actor("bob"):
+        await new.save()
+    assert new.created_by == "bob"
+    plain = await Ledger.create(name="d")
+    await Ledger.filter(name="d").hard_delete()
+    plain.total = 1
+    with actor("bob"), pytest.raises(DocumentNotFoundError):
+        await plain.save()
+    assert plain.updated_by is None
+
+
+async def test_actors_that_are_documents_themselves(register_any: Any) -> None:
+    class Audited(BaseModel, ActorMixin):
+        name: str
+        created_by: dict[str, str] | None = None  # type: ignore[assignment]
+        updated_by: dict[str, str] | None = None  # type: ignore[assignment]
+
+    await register_any(Audited)
+    with actor({"name": "ann", "ip": "::1"}):
+        audited = await Audited.create(name="a")
+    assert audited.updated_by is not None
+    audited.updated_by["name"] = "forged"
+    with actor({"name": "bob", "ip": "::2"}):
+        await audited.save()
+    stored = await Audited.filter(id=audited.id).one()
+    assert stored.updated_by == audited.updated_by == {"name": "bob", "ip": "::2"}
+
+
+async def test_a_client_does_not_say_who_wrote(register_any: Any) -> None:
+    await register_any(Ledger)
+    ledger = await Ledger.create(name="a")
+    for field in ("created_by", "updated_by"):
+        with pytest.raises(InvalidValueError):
+            await ledger.patch({field: "forged"})
+
+
+async def test_going_back_does_not_change_who_made_it(register_any: Any) -> None:
+    class Page(BaseModel, ActorMixin, HistoryMixin):
+        title: str
+
+    await register_any(Page)
+    with actor("ann"):
+        page = await Page.create(title="a")
+    with actor("bob"):
+        page.title = "b"
+        await page.save()
+    await page.revert(1)
+    assert (page.title, page.created_by, page.updated_by) == ("a", "ann", "bob")
