@@ -6,13 +6,15 @@ import asyncio
 import functools
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
 from ..drivers.base import TransactionOptions
 from ..exceptions import ConfigurationError, MongoDBORMError
 from ..schema import MappedModel
+from ..schema.mementos import touch
 from .transactions import ReadConcern, Transaction
 from .units import TRANSIENT, transaction_unit
 
@@ -44,7 +46,8 @@ class Attempt:
         try:
             await self._block.__aexit__(kind, error, trace)
         except MongoDBORMError as failure:
-            if is_transient(failure) and not self._is_last():
+            # Of what was committed, or may be, a function that was called afterwards can fail for a passing reason.
+            if self._block.outcome == "aborted" and is_transient(failure) and not self._is_last():
                 return True
             self.is_done = True
             raise
@@ -152,7 +155,7 @@ async def run_transaction(
     Example:
         >>> await run_transaction(transfer, ann, bob, amount=10)
     """
-    return await _run(lambda: function(*args, **kwargs), {})
+    return await _run(function, args, kwargs, {})
 
 
 @overload
@@ -188,26 +191,51 @@ def transactional(function: Any = None, /, **options: Any) -> Any:
     def decorate(inner: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         @functools.wraps(inner)
         async def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-            return await _run(lambda: inner(*args, **kwargs), options)
+            return await _run(inner, args, kwargs, options)
 
         return wrapper
 
     return decorate if function is None else decorate(function)
 
 
-async def _run(call: Callable[[], Awaitable[T]], options: dict[str, Any]) -> T:
+async def _run(
+    function: Callable[..., Awaitable[T]], args: tuple[Any, ...], kwargs: dict[str, Any], options: dict[str, Any]
+) -> T:
     results: list[T] = []
     async for attempt in transaction.attempts(**options):
         results.clear()
         async with attempt:
-            results.append(await call())
+            for document in _documents((*args, *kwargs.values(), *_known_to(function))):
+                touch(document)  # so that a list or dict of it that the function changes in place is put back too
+            results.append(await function(*args, **kwargs))
     return results[0]
+
+
+def _known_to(function: Any) -> Iterator[Any]:
+    """Yield what a function uses from outside: the object that it is a method of, variables of a function around it."""
+    yield getattr(function, "__self__", None)
+    for cell in getattr(function, "__closure__", None) or ():
+        with suppress(ValueError):  # a variable that has no value yet
+            yield cell.cell_contents
+
+
+def _documents(values: Iterable[Any]) -> Iterator[MappedModel]:
+    """Yield the objects among values, and in those that are lists, dicts and the like."""
+    for value in values:
+        if isinstance(value, MappedModel):
+            yield value
+        elif isinstance(value, dict):
+            yield from _documents(value.values())
+        elif isinstance(value, list | tuple | set | frozenset):
+            yield from _documents(value)
 
 
 def is_transient(error: BaseException | None) -> bool:
     """Return whether an error, or one that it was raised from, may be cured by another attempt."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
+        if isinstance(error, BaseExceptionGroup) and all(map(is_transient, error.exceptions)):
+            return True
         if isinstance(error, MongoDBORMError) and error.has_label(TRANSIENT):
             return True
         seen.add(id(error))

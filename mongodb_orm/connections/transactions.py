@@ -33,9 +33,13 @@ class Transaction:
     """One transaction as a block; `transaction()` makes it.
 
     On the way out it commits, or aborts when the block raises. Inside another transaction it takes part in that one.
+
+    Attributes:
+        outcome: What became of it, None before its end and for one that takes part in another.
     """
 
     def __init__(self, model: type[MappedModel] | None, options: TransactionOptions) -> None:
+        self.outcome: Outcome | None = None
         self._model = model
         self._options = options
         self._unit: Unit | None = None
@@ -53,11 +57,12 @@ class Transaction:
         """
         if self._unit is not None or self._outer is not None:
             raise TransactionError("A transaction is used once.", hint="Write transaction() for each block.")
-        around = current_unit()
+        around = _open_unit()
         driver = await _driver_for(self._model, around)
-        if around is not None and around.is_transaction and around.state != "ended":
+        if around is not None and around.is_transaction:
             return self._join(around, driver)
-        if around is not None and around.driver.client is driver.client and around.state == "open":
+        if around is not None and around.driver.client is driver.client:
+            around.check()
             session, self._owns_session = around.session, False
         else:
             session = await driver.start_session(causal=True)
@@ -89,30 +94,30 @@ class Transaction:
         if unit is None:
             return
         failure = error
-        outcome: Outcome = "aborted"
+        self.outcome = "aborted"
         try:
             if failure is None:
                 try:
                     unit.check()
-                    outcome = "unknown"
+                    self.outcome = "unknown"
                     await self._commit(unit)
-                    outcome = "committed"
+                    self.outcome = "committed"
                 except BaseException as cause:  # noqa: BLE001 - raised below, when all is told and closed
                     failure = cause
                     if isinstance(cause, MongoDBORMError) and not _is_unknown(cause):
-                        outcome = "aborted"
-            if outcome == "aborted":
+                        self.outcome = "aborted"
+            if self.outcome == "aborted":
                 await self._abort(unit)
         finally:
             unit.state = "ended"
             self._contexts.close()
-            if outcome == "aborted":
+            if self.outcome == "aborted":
                 self._mementos.restore()
             try:
                 if self._owns_session:
                     await unit.driver.end_session(unit.session)
             finally:  # a task that is cancelled meanwhile does not change what became of the transaction
-                await self._tell(unit, outcome)
+                await self._tell(unit, self.outcome)
         if failure is not None and failure is not error:
             raise failure
         if (
@@ -123,11 +128,7 @@ class Transaction:
             raise _transient(error) from error
 
     def _join(self, outer: Unit, driver: Driver) -> Any:
-        if outer.driver.client is not driver.client:
-            raise TransactionError(
-                "A transaction of another connection is open.",
-                hint="A transaction is of one connection; begin the other one outside of the block.",
-            )
+        _refuse_elsewhere(outer, driver)
         outer.check()
         self._outer = outer
         return outer.session
@@ -199,6 +200,20 @@ def _is_unknown(error: BaseException) -> bool:
     return isinstance(error, MongoDBORMError) and error.has_label(UNKNOWN_OUTCOME) and not error.has_label(TRANSIENT)
 
 
+def _open_unit() -> Unit | None:
+    """Return the unit that the task is in, unless that is over: a task may outlive the block that it was begun in."""
+    unit = current_unit()
+    return None if unit is None or unit.state == "ended" else unit
+
+
+def _refuse_elsewhere(around: Unit, driver: Driver) -> None:
+    if around.is_transaction and around.driver.client is not driver.client:
+        raise TransactionError(
+            "A transaction of another connection is open.",
+            hint="A transaction is of one connection; begin the other one outside of the block.",
+        )
+
+
 async def _driver_for(model: type[MappedModel] | None, around: Unit | None) -> Driver:
     if model is not None:
         return (await connections.connection_for(model)).driver
@@ -230,14 +245,20 @@ async def causal(model: type[MappedModel] | None = None) -> AsyncIterator[Any]:
     Yields:
         The driver's session.
 
+    Raises:
+        TransactionError: When a transaction of another connection is open, or the block around it is another task's.
+
     Example:
         >>> async with causal():
         ...     await User.create(username="ann")
         ...     await User.filter(username="ann").read_preference("secondary")
     """
-    around = current_unit()
+    around = _open_unit()
     driver = await _driver_for(model, around)
+    if around is not None:
+        _refuse_elsewhere(around, driver)
     if around is not None and around.driver.client is driver.client:
+        around.check()
         yield around.session
         return
     session = await driver.start_session(causal=True)

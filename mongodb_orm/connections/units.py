@@ -68,7 +68,7 @@ class Unit:
         self.check()
         try:
             yield self.session
-        except MongoDBORMError as error:
+        except (MongoDBORMError, asyncio.CancelledError) as error:  # nobody knows what a cancelled trip has done
             self.fail(error)
             raise
 
@@ -233,7 +233,7 @@ async def on_outcome(committed: Callback, unknown: Callback) -> None:
 
 
 async def call_all(callbacks: list[Callback]) -> None:
-    """Call functions in turn, the rest too when one raises; the first error is raised at the end."""
+    """Call functions in turn, the rest too when one raises; the last error is raised, the others are its context."""
     async with AsyncExitStack() as stack:
         for callback in reversed(callbacks):
             stack.push_async_callback(_call, callback)

@@ -1,4 +1,4 @@
-"""A server at an address of its own, for what a test does to it."""
+"""Servers that fail: one of its own that a test stops, and failures of the common one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pymongo
 import pytest
@@ -54,3 +55,18 @@ def standalone(tmp_path: Path) -> Iterator[Callable[..., Standalone]]:
     yield start
     for server in servers:
         server.kill()
+
+
+@pytest.fixture
+def fail(admin: Any) -> Iterator[Callable[..., None]]:
+    """Let the server fail the next commands of a kind."""
+
+    def set_(*commands: str, times: int = 1, code: int = 0, labels: tuple[str, ...] = (), close: bool = False) -> None:
+        data: dict[str, Any] = {"failCommands": list(commands)}
+        data |= {"closeConnection": True} if close else {"errorCode": code, "errorLabels": list(labels)}
+        admin.admin.command({"configureFailPoint": "failCommand", "mode": {"times": times}, "data": data})
+
+    yield set_
+    admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    # A commit that only seemed to fail leaves its transaction open, whose locks would be waited for.
+    admin.admin.command({"killAllSessions": []})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import pydantic
@@ -59,22 +59,6 @@ async def accounts(register: Any) -> tuple[Account, Account]:
 
 
 FailPoint = Callable[..., None]
-
-
-@pytest.fixture
-def fail(admin: Any) -> Iterator[FailPoint]:
-    """Let the server fail the next commands of a kind."""
-
-    def set_(*commands: str, times: int = 1, code: int = 0, labels: tuple[str, ...] = (), close: bool = False) -> None:
-        data: dict[str, Any] = {"failCommands": list(commands)}
-        data |= {"closeConnection": True} if close else {"errorCode": code, "errorLabels": list(labels)}
-        admin.admin.command({"configureFailPoint": "failCommand", "mode": {"times": times}, "data": data})
-
-    yield set_
-    admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
-    # A commit that only seemed to fail leaves its transaction open, whose locks would be waited for.
-    admin.admin.command({"killAllSessions": []})
-
 
 TRANSIENT = {"code": 112, "labels": ("TransientTransactionError",)}
 UNKNOWN = {"code": 64, "labels": ("UnknownTransactionCommitResult",)}
