@@ -133,12 +133,12 @@ from .logs import setup_logging
 from .mixins import ActorMixin, HistoryMixin, SoftDeleteMixin, VersionedMixin
 from .model import BaseModel
 from .monitoring import CommandEvent, add_command_listener, comment_with_caller
-from .persistence.attending import QueryWrite
 from .persistence.bulk_saving import BulkSaved
 from .persistence.bulk_writing import BulkWriter, UnitOfWork, unit_of_work
 from .persistence.changing import Change
 from .persistence.locking import retry_on_conflict
 from .persistence.notices import Written, observe
+from .persistence.query_writes import QueryWrite
 from .persistence.versions import Difference, Version
 from .queryset import Explanation, KeysetPage, Nearby, Page, QuerySet, Ranked, Scored
 from .registration import register_all_models, register_model, register_models

@@ -9,18 +9,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..codec import encode
-from ..commands import Command, Delete
+from ..commands import BulkWrite, Command, Delete
 from ..connections.units import call_all, in_transaction
+from ..exceptions import BulkError
 from ..executor import run
 from ..hooks import Create, Event, Hook, QueryDelete, QueryUpdate, Save, Validate, hooks_of, is_skipped
 from ..hooks import Update as UpdateEvent
 from ..schema import MappedModel, raw_of
 from .notices import Kind, Written, observers, tell
+from .query_writes import QueryWrite, done_but_for, found_among, without_conflicts, writes_of
 from .recording import record, record_changes, stored_matches
 from .telling import KINDS, Pair, doubts_of, grouped, is_partial, is_unknown, notices_of
 
@@ -33,25 +35,6 @@ _LEADING: dict[type[Event], tuple[type[Event], ...]] = {
     UpdateEvent: (Save, UpdateEvent, Validate),
 }
 _TRAILING: dict[type[Event], tuple[type[Event], ...]] = {Create: (Create, Save), UpdateEvent: (UpdateEvent, Save)}
-
-
-@dataclass(frozen=True, slots=True)
-class QueryWrite:
-    """A write by query, as hooks for `QueryUpdate` and `QueryDelete` see it; names and values are the stored ones.
-
-    Attributes:
-        model: The model class.
-        kind: What is done; a soft delete is a `delete`.
-        filter: Which documents are written.
-        update: What is done to them, None where they are removed; a hook before the write may add to it.
-        matched: How many were written; None before the write.
-    """
-
-    model: type[MappedModel]
-    kind: Kind
-    filter: Any
-    update: Any = None
-    matched: int | None = None
 
 
 def attended(
@@ -124,8 +107,21 @@ async def attend(event: type[Event], documents: Sequence[MappedModel], write: Ca
     return result
 
 
+async def run_before(model: type[MappedModel], event: type[Event], writes: Sequence[QueryWrite]) -> None:
+    """Run the hooks before writes by query, all of them before the first write is done."""
+    hooks = hooks_of(model).before.get(event, ())
+    if hooks and not is_skipped(event):
+        for write in writes:
+            await run_hooks(hooks, write, model)
+
+
 async def run_by_query(
-    model: type[MappedModel], command: Command[R], *, database: str | None = None, kind: Kind | None = None
+    model: type[MappedModel],
+    command: Command[R],
+    *,
+    database: str | None = None,
+    kind: Kind | None = None,
+    is_begun: bool = False,
 ) -> R:
     """Run a command that writes by a filter, with the class's hooks before and after it, and tell of it.
 
@@ -134,6 +130,7 @@ async def run_by_query(
         command: An `Update`, `Delete`, `FindAndUpdate` or another with a filter.
         database: The database, when it is not the model's own.
         kind: What the command means, where its type does not say it: a soft delete is an update.
+        is_begun: Whether the hooks before it have run.
     """
     hooks = hooks_of(model)
     if not observers and not hooks:
@@ -141,13 +138,18 @@ async def run_by_query(
     asked: Any = command
     is_delete = isinstance(asked, Delete) or (kind == "delete")
     event: type[Event] = QueryDelete if is_delete else QueryUpdate
-    filter_, update = asked.filter, getattr(command, "update", None)
+    filter_: Any = asked.filter
+    update: Any = getattr(command, "update", None)
     kind = kind or ("delete" if is_delete else "update")
-    if not is_skipped(event):
-        await run_hooks(hooks.before.get(event, ()), QueryWrite(model, kind, filter_, update), model)
+    writes = writes_of(model, kind, command)
+    if not is_begun:
+        await run_before(model, event, writes)
+    if getattr(asked, "upsert", False):
+        without_conflicts(update)
     olds = (
         await stored_matches(model, filter_, database, getattr(asked, "collation", None)) if hooks.keeps_history else {}
     )
+    trailing = () if is_skipped(event) else hooks.after.get(event, ())
     after: list[Callable[[], Awaitable[None]]] = []
     try:
         answer = await run(model, command, database=database)
@@ -157,6 +159,10 @@ async def run_by_query(
         if observers and (is_unknown(error) or is_partial(asked, error)):
             notice = Written(model, kind, database, filter=filter_, update=update, matched=0, is_certain=False)
             after.append(partial(tell, notice))
+        # A transaction is over, with all that it did.
+        if trailing and isinstance(asked, BulkWrite) and isinstance(error, BulkError) and not in_transaction():
+            done = done_but_for(error, writes, ordered=asked.ordered)
+            after.append(partial(_follow, model, trailing, done))
         await call_all(after)
         raise
     made = getattr(answer, "upserted_id", None)
@@ -167,11 +173,25 @@ async def run_by_query(
     if matched:
         if observers:
             after.append(partial(tell, _notice(model, kind, database, command, answer)))
-        if not is_skipped(event):
-            write = QueryWrite(model, kind, filter_, update, matched)
-            after.append(partial(run_hooks, hooks.after.get(event, ()), write, model))
+        if trailing and len(writes) > matched:
+            after.append(partial(_follow, model, trailing, writes))
+        elif trailing:
+            each = matched if len(writes) == 1 else 1
+            after += [partial(run_hooks, trailing, replace(write, kind=kind, matched=each), model) for write in writes]
     await call_all(after)
     return answer
+
+
+async def _follow(model: type[MappedModel], hooks: Sequence[Hook], writes: Sequence[QueryWrite]) -> None:
+    """Run the hooks after those writes that found their document; which did is read, since the server did not tell."""
+    there = await found_among(model, [write.filter for write in writes])
+    await call_all(
+        [
+            partial(run_hooks, hooks, replace(write, matched=1), model)
+            for write, is_there in zip(writes, there, strict=True)
+            if is_there
+        ]
+    )
 
 
 def _notice(model: type[MappedModel], kind: Kind, database: str | None, command: Any, answer: Any) -> Written:

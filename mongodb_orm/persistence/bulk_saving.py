@@ -13,14 +13,15 @@ from ..compiler.scopes import hidden_filter
 from ..connections.units import in_transaction
 from ..exceptions import BulkError, BulkFailure, InvalidValueError, ValidationError, relocated
 from ..executor import run, stream
-from ..hooks import Create, Update
+from ..hooks import Create, QueryUpdate, Update
 from ..schema import MappedModel, database_of, is_new, snapshot_of, spec_of
 from ..schema.mementos import touch
 from ..timestamps import current_datetime
 from ..tracking import same
-from .attending import attend, run_by_query
+from .attending import attend, run_before, run_by_query
 from .bulk import bulk_error, chosen_objects, chunks_of, create_all
 from .locking import reason_of_bulk_miss
+from .query_writes import QueryWrite, done_but_for, found_among
 from .saving import Pending, accept, prepare, revalidate, take_back
 
 D = TypeVar("D", bound=MappedModel)
@@ -90,6 +91,8 @@ async def bulk_update(
 ) -> int:
     """Update documents by id, each with its own values; `updated_at` moves with them.
 
+    Hooks for `QueryUpdate` run for each document, all of those before it before anything is sent.
+
     Raises:
         InvalidValueError: When an id does not fit; nothing is sent.
         ValidationError: When a value does not fit; nothing is sent.
@@ -109,23 +112,27 @@ async def bulk_update(
             compiled = stamped(spec, compiled, now)
             filter_ = {"_id": cast(spec.id_shape, id_, place), **hidden}
             operations.append((index, UpdateOne(filter_, compiled.update, compiled.array_filters)))
+    await run_before(model, QueryUpdate, [QueryWrite(model, "update", o.filter, o.update) for _, o in operations])
     matched = 0
     failures: list[BulkFailure] = []
     done: list[tuple[int, UpdateOne]] = []
     for chunk in chunks_of(operations):
         command = BulkWrite(operations=[operation for _, operation in chunk], ordered=ordered)
         try:
-            matched += (await run_by_query(model, command, kind="update")).matched
+            matched += (await run_by_query(model, command, is_begun=True)).matched
             done += chunk
         except BulkError as error:
             refused = {failure.index: failure.error for failure in error.failures}
             failures += [BulkFailure(chunk[position][0], reason) for position, reason in refused.items()]
-            tried = chunk[: min(refused)] if ordered else chunk
-            done += [pair for position, pair in enumerate(tried) if position not in refused]
+            done += done_but_for(error, chunk, ordered=ordered)
             if ordered:
                 break
     if failures:
-        raise bulk_error(model, failures, await _found(model, done))
+        written: list[int] = []
+        if not in_transaction():  # which is over, so that nothing was written
+            there = await found_among(model, [operation.filter for _, operation in done])
+            written = [index for (index, _), is_there in zip(done, there, strict=True) if is_there]
+        raise bulk_error(model, failures, written)
     return matched
 
 
@@ -194,18 +201,6 @@ async def _send_some(
     return refused | await _missed(
         model, [chunk[position] for position in tried if position not in refused], chunk
     ), tried
-
-
-async def _found(model: type[MappedModel], operations: list[tuple[int, UpdateOne]]) -> list[int]:
-    """Return the positions of those updates that found a document."""
-    if in_transaction():  # which is over, so that nothing was written
-        return []
-    found: set[Any] = set()
-    for chunk in chunks_of(operations):
-        command = Find(filter={"$or": [operation.filter for _, operation in chunk]}, projection={"_id": 1})
-        async for batch in stream(model, command):
-            found |= {_key(row["_id"]) for row in decode_all(batch)}
-    return [index for index, operation in operations if _key(operation.filter["_id"]) in found]
 
 
 async def _missed(

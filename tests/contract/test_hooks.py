@@ -6,22 +6,26 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import pytest
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from mongodb_orm import (
     BaseModel,
+    BulkDuplicateError,
     ConfigurationError,
     Create,
     Delete,
     DuplicateDocumentError,
     Indexed,
+    InvalidValueError,
     Load,
+    NotSupportedError,
     QueryDelete,
     QueryUpdate,
     QueryWrite,
     Restore,
     Save,
     SoftDeleteMixin,
+    UnknownFieldError,
     Update,
     Validate,
     ValidationError,
@@ -32,6 +36,7 @@ from mongodb_orm import (
     on,
     skip_hooks,
     unique,
+    updates,
 )
 
 log: list[str] = []
@@ -327,6 +332,159 @@ async def test_writes_by_query_have_hooks_of_their_own(register_any: Any) -> Non
     assert await Item.filter(name="b").delete() == 1
     assert [(write.kind, write.matched) for write in seen] == [("update", 1), ("delete", 1), ("delete", 1)]
     assert not log
+
+
+class Invoice(BaseModel):
+    """The hooks of the documentation, which each write has to run, whatever form its update has."""
+
+    number: Annotated[int, Indexed(unique=True)]
+    total: int = 0
+    reviewed: bool = False
+
+    @before(QueryUpdate)
+    @classmethod
+    def unreview(cls, write: QueryWrite) -> None:
+        if log[-1:] == ["by hand"]:
+            write.update.setdefault("$set", {})["reviewed"] = False
+        else:
+            write.set_(reviewed=False)
+
+    @after(QueryUpdate)
+    @classmethod
+    async def note(cls, write: QueryWrite) -> None:
+        log.append(f"{write.kind} {write.filter.get('_id', '')} {write.matched}")
+
+
+UPDATES: dict[str, Any] = {
+    "update": lambda: Invoice.filter(number=1).update(total=5),
+    "update what it sets": lambda: Invoice.filter(number=1).update(total=5, reviewed=True),
+    "update_many": lambda: Invoice.update_many({"number": 1}, {"$set": {"total": 5, "reviewed": True}}),
+    "calculated": lambda: Invoice.filter(number=1).update(total=Invoice.f.total + 4),
+    "pipeline": lambda: Invoice.filter(number=1).update([{"$set": {"total": 5}}]),
+    "update_one": lambda: Invoice.filter(number=1).update_one(total=5),
+    "find_one_and_update": lambda: Invoice.find_one_and_update({"number": 1}, total=5),
+    "replace": lambda: Invoice.filter(number=1).replace({"number": 1, "total": 5, "reviewed": True}),
+    "bulk_update": lambda: Invoice.bulk_update({1: {"total": 5}}),
+    "bulk_update what it sets": lambda: Invoice.bulk_update({1: {"total__inc": 4, "reviewed": True}}),
+    "bulk_update, calculated": lambda: Invoice.bulk_update({1: {"total": Invoice.f.total + 4}}),
+    "upsert, find": lambda: Invoice.upsert({"number": 1}, total=5),
+    "upsert, make": lambda: Invoice.upsert({"number": 7}, total=5, reviewed=True),
+}
+STAGES = {"calculated", "pipeline", "replace", "bulk_update, calculated"}
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+async def test_a_hook_adds_to_every_update(register_any: Any, any_config: Any, by_hand: bool) -> None:
+    await register_any(Invoice)
+    for verb, write in UPDATES.items():
+        if by_hand and verb in STAGES:
+            continue
+        await Invoice.delete_many()
+        await Invoice.bulk_create([{"id": 1, "number": 1, "total": 1, "reviewed": True}])
+        log[:] = ["by hand"] if by_hand else []
+        try:
+            answer = await write()
+        except NotSupportedError:
+            assert any_config.mongo_uri.startswith("memory")
+            continue
+        stored = await Invoice.filter(number=7 if "make" in verb else 1).one()
+        assert (stored.total, stored.reviewed) == (5, False), verb
+        if isinstance(answer, tuple):
+            assert answer == (stored, "make" in verb)
+        assert len(log) == 1 + by_hand and log[-1].startswith("create" if "make" in verb else "update"), verb
+
+
+async def test_bulk_update_runs_hooks_for_each_document(register_any: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mongodb_orm.persistence.bulk.CHUNK", 2)
+    await register_any(Invoice)
+    await Invoice.bulk_create([{"id": n, "number": n, "reviewed": True} for n in range(1, 6)])
+    assert await Invoice.bulk_update({1: {"total": 1}, 99: {"total": 1}, "2": {"total": 2}}) == 2
+    assert log == ["update 1 1", "update 2 1"]  # of those that were there
+    assert await Invoice.filter(reviewed=False).count() == 2
+    log.clear()
+    with pytest.raises(BulkDuplicateError) as caught:
+        await Invoice.bulk_update({3: {"number": 1}, 98: {"total": 1}, 4: {"total": 4}, 5: {"number": 1}})
+    assert (caught.value.written, log) == ((2,), ["update 4 1"])
+    log.clear()
+    with pytest.raises(BulkDuplicateError):
+        await Invoice.bulk_update({1: {"total": 7}, 2: {"total": 7}, 3: {"number": 1}, 4: {"total": 7}}, ordered=True)
+    assert log == ["update 1 1", "update 2 1"]
+    log.clear()
+    with skip_hooks(QueryUpdate):
+        await Invoice.bulk_update({5: {"total": 5}})
+    assert log == [] and (await Invoice.get_by_id(5)).reviewed
+
+
+async def test_a_veto_of_one_document_stops_the_whole_bulk_update(
+    register_any: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mongodb_orm.persistence.bulk.CHUNK", 2)
+
+    class Capped(BaseModel):
+        total: int = 0
+
+        @before(QueryUpdate)
+        @classmethod
+        def cap(cls, write: QueryWrite) -> None:
+            log.append("asked")
+            if write.update["$set"]["total"] > 10:
+                raise PermissionError(f"{write.filter['_id']} is too much")
+
+    await register_any(Capped)
+    await Capped.bulk_create([{} for _ in range(5)])
+    with pytest.raises(PermissionError, match="5 is too much"):
+        await Capped.bulk_update({1: {"total": 1}, 2: {"total": 2}, 3: {"total": 3}, 5: {"total": 50}})
+    assert await Capped.count(total=0) == 5
+    log.clear()
+    await Capped.bulk_update({1: {"total": 1}, 2: {"total": 2}, 3: {"total": 3}})
+    assert log == ["asked"] * 3
+
+
+async def test_what_a_hook_may_set(register_any: Any) -> None:
+    class Sheet(BaseModel):
+        name: str = Field(default="", max_length=3)
+        old: str = ""
+        rows: list[int] = []
+        size: int = 0
+
+    values: dict[str, Any] = {}
+    sent: list[Any] = []
+
+    @on(Sheet, before=(QueryUpdate, QueryDelete), after=QueryUpdate)
+    def give(write: QueryWrite) -> None:
+        if write.matched:
+            sent.append(write.update)
+        write.set_(**values)
+
+    await register_any(Sheet)
+    with skip_hooks():
+        await Sheet.create(name="a", old="b", rows=[1])
+    for wrong, error in (
+        ({"nam": 1}, UnknownFieldError),
+        ({"rows.0": 1}, UnknownFieldError),
+        ({"name": "long"}, ValidationError),
+        ({"id": 5}, InvalidValueError),
+        ({"size": Sheet.f.size + 1}, InvalidValueError),
+    ):
+        values = wrong
+        with pytest.raises(error):
+            await Sheet.all().update(old="c")
+    values = {"name": "x"}
+    with pytest.raises(InvalidValueError, match="removes"):
+        await Sheet.delete_many()
+    with pytest.raises(InvalidValueError, match="done"):
+        await Sheet.all().update(updates.rename(Sheet.f.old, Sheet.f.name))
+    values = {"rows": [7]}
+    with pytest.raises(InvalidValueError, match="done"):
+        await Sheet.all().update(updates.push(Sheet.f.rows, 2))
+    values = {"rows": []}
+    with pytest.raises(InvalidValueError, match="done"):
+        await Sheet.all().update({"$set": {"rows.0": 9}})
+    assert [(sheet.name, sheet.rows) async for sheet in Sheet.all()] == [("x", [])]
+    assert all(map(all, (update.values() for update in sent)))  # old servers take no operator without fields
+    with pytest.raises(InvalidValueError, match="done"):
+        await Sheet.upsert({"name": "new"}, old="y")
+    assert sent[-1].keys() == {"$setOnInsert"}  # or it would change the document of somebody who was faster
 
 
 async def test_validators_that_ask_the_database(register_any: Any) -> None:
