@@ -20,10 +20,10 @@ from ..exceptions import BulkError
 from ..executor import run
 from ..hooks import Create, Event, Hook, QueryDelete, QueryUpdate, Save, Validate, hooks_of, is_skipped
 from ..hooks import Update as UpdateEvent
-from ..schema import MappedModel, raw_of
+from ..schema import MappedModel, raw_of, spec_of
 from .notices import Kind, Written, observers, tell
 from .query_writes import QueryWrite, done_but_for, found_among, without_conflicts, writes_of
-from .recording import record, record_changes, stored_matches
+from .recording import Wrote, record, record_changes, stored_matches
 from .telling import KINDS, Pair, doubts_of, grouped, is_partial, is_unknown, notices_of
 
 D = TypeVar("D", bound=MappedModel)
@@ -220,8 +220,8 @@ async def _conclude(event: type[Event], written: Sequence[Pair], *, with_hooks: 
     after: list[Callable[[], Awaitable[None]]] = []
     for model, database, own in grouped(written):
         if hooks_of(model).keeps_history:
-            changed = [(before or None, raw_of(document) or None) for document, before in own]
-            after.append(partial(record, model, KINDS[event], changed, database=database))
+            writes = [Wrote(before or None, raw_of(document) or None, _unloaded(document)) for document, before in own]
+            after.append(partial(record, model, KINDS[event], writes, database=database))
     await call_all([*after, *(_tellings(notices_of(event, written)) if observers else ())])
     if not with_hooks:
         return
@@ -230,6 +230,11 @@ async def _conclude(event: type[Event], written: Sequence[Pair], *, with_hooks: 
             hooks = hooks_of(type(document)).after.get(trailing)
             if hooks and not is_skipped(trailing):
                 await run_hooks(hooks, document)
+
+
+def _unloaded(document: MappedModel) -> tuple[str, ...]:
+    fields = spec_of(type(document)).fields
+    return tuple(fields[name].stored for name in document.get_deferred_fields())
 
 
 def _tellings(notices: Sequence[Written]) -> list[Callable[[], Awaitable[None]]]:

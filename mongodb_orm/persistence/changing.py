@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import pydantic
@@ -155,6 +156,22 @@ def adopt(document: D, values: D) -> None:
     touch(document)
     for attribute in ("__dict__", "__pydantic_extra__", "__pydantic_fields_set__", "__pydantic_private__"):
         object.__setattr__(document, attribute, getattr(values, attribute))
+
+
+@contextmanager
+def back_unless_saved(document: MappedModel) -> Iterator[None]:
+    """Give an object back its fields when the block raises, unless it was saved all the same."""
+    touch(document)
+    state, before, given = snapshot_of(document), dict(vars(document)), set(document.__pydantic_fields_set__)
+    extra = document.__pydantic_extra__ if document.__pydantic_extra__ is None else dict(document.__pydantic_extra__)
+    try:
+        yield
+    except BaseException:
+        if snapshot_of(document) is state:
+            object.__setattr__(document, "__dict__", before)
+            object.__setattr__(document, "__pydantic_fields_set__", given)
+            object.__setattr__(document, "__pydantic_extra__", extra)
+        raise
 
 
 def loaded_snapshot(document: MappedModel) -> bytes:

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import pydantic
 
 from ..exceptions import InvalidValueError, UnknownFieldError
-from ..schema import MappedModel, ModelSpec, snapshot_of, spec_of
-from ..schema.mementos import touch
+from ..schema import MappedModel, ModelSpec, spec_of
+from .changing import back_unless_saved
 from .saving import revalidate, save, stored_id
 
 D = TypeVar("D", bound=MappedModel)
@@ -24,20 +24,11 @@ async def patch(document: D, data: pydantic.BaseModel | Mapping[str, Any]) -> D:
         InvalidValueError: When a field is protected.
         ValidationError: When a value does not fit; the object stays as it was.
     """
-    touch(document)
     stored_id(document)
     values = sent(document, data)
-    state, before, given = snapshot_of(document), dict(vars(document)), set(document.__pydantic_fields_set__)
-    extra = document.__pydantic_extra__ if document.__pydantic_extra__ is None else dict(document.__pydantic_extra__)
-    try:
+    with back_unless_saved(document):
         _adopt(document, values)
         return await save(document)
-    except BaseException:
-        if snapshot_of(document) is state:
-            object.__setattr__(document, "__dict__", before)
-            object.__setattr__(document, "__pydantic_fields_set__", given)
-            object.__setattr__(document, "__pydantic_extra__", extra)
-        raise
 
 
 def sent(document: MappedModel, data: pydantic.BaseModel | Mapping[str, Any]) -> dict[str, Any]:

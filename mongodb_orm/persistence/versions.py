@@ -14,6 +14,7 @@ from ..executor import run, stream
 from ..schema import MappedModel, database_of, spec_of
 from ..tracking import Known, diff
 from ..types import Document
+from .changing import back_unless_saved
 from .recording import LAST, VersionKind, history_of, versions_of_id
 from .saving import save, stored_id
 
@@ -70,14 +71,11 @@ async def compare(document: MappedModel, old: int, new: int) -> dict[str, Differ
     Raises:
         DocumentNotFoundError: When there is no such version.
     """
-    before, after = [await _values(document, version) or {} for version in (old, new)]
-    names = spec_of(type(document)).names
+    rename = row_names(spec_of(type(document)))
+    before, after = [rename(await _values(document, version) or {}) for version in (old, new)]
     changes = diff(before, after, _all_names(before, after))
-    found: dict[str, Difference] = {}
-    for path in (*changes.set, *changes.unset):
-        first, dot, rest = path.partition(".")
-        found[names.get(first, first) + dot + rest] = Difference(_at(before, path), changes.set.get(path))
-    return found
+    found = {path: Difference(_at(before, path), changes.set.get(path)) for path in (*changes.set, *changes.unset)}
+    return {path: change for path, change in found.items() if change != Difference(None, None)}
 
 
 async def revert(document: D, version: int) -> D:
@@ -103,8 +101,12 @@ async def revert(document: D, version: int) -> D:
         kept.add(spec.versioning.field)
     if spec.signing is not None:
         kept |= {spec.signing.creator, spec.signing.updater}
-    vars(document).update({name: value for name, value in vars(past).items() if name not in kept})
-    return await save(document)
+    with back_unless_saved(document):
+        document.__pydantic_fields_set__.update(document.get_deferred_fields() - kept)  # a default is meant, too
+        vars(document).update({name: value for name, value in vars(past).items() if name not in kept})
+        if document.__pydantic_extra__ is not None:
+            document.__pydantic_extra__.update(past.__pydantic_extra__ or {})
+        return await save(document)
 
 
 def _all_names(*values: Document) -> Known:
