@@ -233,7 +233,7 @@ class MemoryDriver(PyMongoDriver):
     async def _update(self, target: Target, command: Update, session: Any) -> UpdateResult:
         collection = self._collection(target)
         method = collection.update_many if command.many else collection.update_one
-        result = await method(_plain(command.filter), _plain(command.update), upsert=command.upsert)
+        result = await method(_plain(command.filter), _plain_update(command.update), upsert=command.upsert)
         return UpdateResult(result.matched_count, result.modified_count, result.upserted_id)
 
     async def _delete(self, target: Target, command: Delete, session: Any) -> int:
@@ -244,7 +244,7 @@ class MemoryDriver(PyMongoDriver):
     async def _find_and_update(self, target: Target, command: FindAndUpdate, session: Any) -> bytes | None:
         found = await self._collection(target).find_one_and_update(
             _plain(command.filter),
-            _plain(command.update),
+            _plain_update(command.update),
             projection=_plain(command.projection),
             upsert=command.upsert,
             sort=list(command.sort) or None,
@@ -330,6 +330,10 @@ def _plain(value: Any) -> Any:
     if value is None:
         return None
     return bson.decode(bson.encode({"value": value}, codec_options=CODEC_OPTIONS), _PLAIN_OPTIONS)["value"]
+
+
+def _plain_update(update: Any) -> Any:
+    return _plain(rewritten(update) if isinstance(update, list) else update)
 
 
 def _refuse_filter(filter_: Any) -> None:

@@ -47,7 +47,7 @@ def rewritten(pipeline: Iterable[Stage]) -> list[Stage]:
         if name == "$unset":
             result.append({"$project": dict.fromkeys([body] if isinstance(body, str) else body, 0)})
         elif name == "$replaceWith":
-            result.append({"$replaceRoot": {"newRoot": body}})
+            result.append({"$replaceRoot": {"newRoot": _field_by_field(body)}})
         elif name == "$sortByCount":
             result += [{"$group": {"_id": body, "count": {"$sum": 1}}}, {"$sort": {"count": -1}}]
         elif name == "$count":
@@ -65,6 +65,20 @@ def rewritten(pipeline: Iterable[Stage]) -> list[Stage]:
         else:
             result.append(stage)
     return result
+
+
+def _field_by_field(body: Any) -> Any:
+    """Say a literal document with some fields of the old one, as replacements are made, without `$mergeObjects`."""
+    match body:
+        case {"$mergeObjects": [{"$literal": Mapping() as values}, Mapping() as kept]} if _can_be_told(values, kept):
+            return {"_id": "$_id", **{name: {"$literal": value} for name, value in values.items()}, **kept}
+    return body
+
+
+def _can_be_told(values: Mapping[str, Any], kept: Mapping[str, Any]) -> bool:
+    """Return whether names are no paths or operators, and no field is kept that may be missing."""
+    are_names = not any("." in name or name.startswith("$") for name in values)
+    return are_names and all(name == "_id" or not isinstance(value, str) for name, value in kept.items())
 
 
 def refuse_pipeline(pipeline: Iterable[Stage], lacks: Lacks, refuse_filter: Callable[[Any], None]) -> None:

@@ -86,7 +86,7 @@ async def find_and_replace(
         kept[version] = next_version_of(version)
     if "created_at" not in document.__pydantic_fields_set__:
         created = spec.fields["created_at"].stored
-        kept[created] = f"${created}"
+        kept[created] = {"$ifNull": [f"${created}", {"$literal": document.created_at}]}
     if spec.signing is not None and spec.signing.creator not in document.__pydantic_fields_set__:
         creator = spec.fields[spec.signing.creator].stored
         kept[creator] = {"$ifNull": [f"${creator}", None]}

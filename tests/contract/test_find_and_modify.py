@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from decimal import Decimal
+from typing import Annotated, Any
 
 import pydantic
 import pytest
@@ -15,6 +16,7 @@ from mongodb_orm import (
     DocumentNotFoundError,
     DuplicateDocumentError,
     HistoryMixin,
+    Indexed,
     InvalidValueError,
     NotSupportedError,
     Q,
@@ -85,8 +87,8 @@ async def test_find_one_and_update_refuses(register_any: Any) -> None:
             await call()
 
 
-async def test_find_one_and_replace_keeps_id_and_creation(register: Any) -> None:
-    await register(Member)
+async def test_find_one_and_replace_keeps_id_and_creation(register_any: Any) -> None:
+    await register_any(Member)
     ann = await Member.create(email="a", visits=3, tags=["x"])
     new = await Member.filter(email="a").find_one_and_replace({"email": "b", "data": {"$x": "$y"}})
     assert new is not None
@@ -104,11 +106,46 @@ async def test_find_one_and_replace_keeps_id_and_creation(register: Any) -> None
         await Member.filter(email="d").replace({"email": "x", "visits": -1})
 
 
-async def test_memory_refuses_replacing(register_any: Any, any_config: Any) -> None:
-    await register_any(Member)
-    if any_config.mongo_uri.startswith("memory"):
-        with pytest.raises(NotSupportedError):
-            await Member.all().replace({"email": "a"})
+async def test_a_replacement_of_what_lacks_fields_and_in_an_order(register_any: Any) -> None:
+    class Priced(BaseModel, VersionedMixin):
+        name: Annotated[str, Indexed(unique=True)]
+        price: Decimal = Decimal("1.5")
+        data: dict[str, Any] = {}
+
+    await register_any(Priced)
+    await Priced.bulk_create([{"name": "a"}, {"name": "b", "price": 3}])
+    await Priced.filter(name="b").update({"$unset": {"price": "", "created_at": "", "version": ""}})
+    query = Priced.all().order_by("-name")
+    new = await query.find_one_and_replace({"name": "c", "data": {"$x": ["$y"], "a.b": 1}})
+    assert new is not None
+    stored = await Priced.filter(name="c").one()
+    assert new == stored
+    assert (stored.id, stored.price, stored.data) == (2, Decimal("1.5"), {"$x": ["$y"], "a.b": 1})
+    assert stored.version == 2 and stored.created_at == stored.updated_at
+    stored.price += 1
+    await stored.save()
+    assert (stored.version, await Priced.count(price=Decimal("2.5"))) == (3, 1)
+    with pytest.raises(DuplicateDocumentError):
+        await query.replace({"name": "a"})
+    assert await query.values_list("name", flat=True) == ["c", "a"]
+    await query.update([{"$unset": "price"}])
+    assert [priced.price async for priced in query] == [Decimal("1.5")] * 2  # the default
+
+
+async def test_memory_replaces_by_names_alone(register_any: Any, any_config: Any) -> None:
+    class Loose(BaseModel):
+        class Meta:
+            strict_mode = False
+
+    await register_any(Loose)
+    await Loose.create()
+    for name in ("a.b", "$a"):
+        if any_config.mongo_uri.startswith("memory"):
+            with pytest.raises(NotSupportedError):
+                await Loose.all().replace({name: 1})
+        else:
+            replaced = await Loose.all().find_one_and_replace({name: 1})
+            assert replaced is not None and replaced.model_extra == {name: 1}
 
 
 async def test_find_one_and_delete(register_any: Any) -> None:
@@ -490,6 +527,6 @@ async def test_an_object_never_overwrites_an_update_by_query(position: int, regi
 
 
 @pytest.mark.parametrize("position", range(len(SERVER_WRITES)))
-async def test_an_object_never_overwrites_a_pipeline(position: int, register: Any) -> None:
-    await register(Balance)
+async def test_an_object_never_overwrites_a_pipeline(position: int, register_any: Any) -> None:
+    await register_any(Balance)
     await _overwrite(SERVER_WRITES[position])
