@@ -253,13 +253,15 @@ def _options(read_concern: str, write_concern: str | int, max_commit_time: float
         raise ConfigurationError(
             f"{write_concern!r} is no write concern of a transaction.", hint='Use "majority", or a number from 1.'
         )
-    if max_commit_time is not None and not max_commit_time > 0:
+    is_number = isinstance(max_commit_time, int | float) and not isinstance(max_commit_time, bool)
+    if max_commit_time is not None and not (is_number and max_commit_time > 0):
         raise ConfigurationError(f"max_commit_time is a positive number of seconds, not {max_commit_time!r}.")
     return TransactionOptions(read_concern, write_concern, max_commit_time)
 
 
 def _check(max_attempts: int | None, timeout: float) -> None:
-    if max_attempts is not None and (isinstance(max_attempts, bool) or max_attempts < 1):
+    is_count = isinstance(max_attempts, int) and not isinstance(max_attempts, bool) and max_attempts >= 1
+    if max_attempts is not None and not is_count:
         raise ConfigurationError(f"max_attempts is a whole number from 1, not {max_attempts!r}.")
-    if timeout <= 0:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
         raise ConfigurationError(f"timeout is a positive number of seconds, not {timeout!r}.")

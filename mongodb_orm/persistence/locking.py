@@ -88,6 +88,9 @@ async def merge_stored(document: MappedModel) -> None:
     if raw is None:
         raise missing(document, "is no longer stored")
     stored = decode(raw)
+    if deferred := document.get_deferred_fields():  # what the object does not know is not its to merge
+        unknown = {spec.fields[name].stored for name in deferred}
+        stored = {name: value for name, value in stored.items() if name not in unknown}
     ours, theirs = changes_of(document)[0], diff(loaded, stored, spec.known)
     both = _conflicts(spec, ours, theirs)
     if both:
@@ -101,7 +104,7 @@ async def merge_stored(document: MappedModel) -> None:
     merged = applied(stored, ours)
     codec = codec_for(document)
     adopt(document, codec.load(encode(merged, model=spec.name)))
-    set_snapshot(document, raw)
+    set_snapshot(document, encode(stored, model=spec.name) if deferred else raw)
 
 
 def _conflicts(spec: ModelSpec, ours: Changes, theirs: Changes) -> list[str]:
@@ -145,7 +148,7 @@ def retry_on_conflict(function: Any = None, /, *, attempts: int = 5) -> Any:
         ...     account.balance += amount
         ...     await account.save()
     """
-    if isinstance(attempts, bool) or attempts < 1:
+    if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
         raise ConfigurationError(f"attempts is a whole number from 1, not {attempts!r}.")
 
     def decorate(inner: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:

@@ -27,7 +27,8 @@ from .validating import validate
 
 D = TypeVar("D", bound=MappedModel)
 
-_MERGES = 5
+_MERGES = 50
+"""How often a save takes over what others saved; of several that save at once, one succeeds each time."""
 _MISSING = object()
 
 

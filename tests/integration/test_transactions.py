@@ -640,6 +640,15 @@ async def test_bad_options(accounts: Any) -> None:
     with pytest.raises(ConfigurationError):
         async for _ in transaction.attempts(max_attempts=0):
             pass
+    wrong: Any
+    for wrong in ("5", 1.5, True):
+        with pytest.raises(ConfigurationError, match="max_attempts"):
+            await transactional(max_attempts=wrong)(Account.count)()
+    for wrong in ("5", True, float("nan")):
+        with pytest.raises(ConfigurationError, match="timeout"):
+            await transactional(timeout=wrong)(Account.count)()
+        with pytest.raises(ConfigurationError, match="max_commit_time"):
+            transaction(max_commit_time=wrong)
     block = transaction(read_concern="majority", write_concern=1, max_commit_time=5)
     async with block:
         await Account.create(name="new")
