@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..persistence import bulk, bulk_deleting, bulk_saving, bulk_writing
 from ..persistence.bulk_saving import BulkSaved
-from ..persistence.bulk_writing import Progress
+from ..persistence.progressing import Progress
 from .writing import WritableModel
 
 
@@ -53,7 +53,8 @@ class BulkModel(WritableModel):
             items: Mappings of values or new objects, from any iterable or async iterable.
             chunk_size: How many are validated and sent together.
             ordered: Whether to stop at the first document that the server refuses.
-            progress: Is called with how many are done and how many there are, None when that is not known.
+            progress: A function, plain or async, that is called after each chunk with how many are done and how many
+                there are, None when that is not known.
 
         Returns:
             How many were inserted.

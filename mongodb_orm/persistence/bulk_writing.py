@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sized
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -10,11 +10,9 @@ from ..connections.attempts import run_transaction
 from ..exceptions import ConfigurationError, InvalidValueError
 from ..schema import MappedModel, spec_of
 from . import bulk, bulk_deleting, bulk_saving
+from .progressing import Progress, check_progress, report
 
 D = TypeVar("D", bound=MappedModel)
-
-Progress = Callable[[int, int | None], object]
-"""Takes how many are done, and how many there are, None when that is not known."""
 
 _SIZE = 1000
 
@@ -35,14 +33,14 @@ async def bulk_insert(
     """
     if isinstance(chunk_size, bool) or not isinstance(chunk_size, int) or chunk_size < 1:
         raise ConfigurationError(f"chunk_size is a whole number from 1, not {chunk_size!r}.")
-    total = len(items) if isinstance(items, list | tuple) else None
+    check_progress(progress)
+    total = len(items) if isinstance(items, Sized) else None
     done = 0
     try:
         async for chunk in _chunks(model, items, chunk_size):
             await bulk.bulk_create(model, chunk, ordered=ordered)
             done += len(chunk)
-            if progress is not None:
-                progress(done, total)
+            await report(progress, done, total)
     except BaseException as error:
         error.add_note(f"{done} documents of the chunks before were stored.")
         raise
@@ -95,10 +93,11 @@ class BulkWriter:
             progress: Is told after each time how many were written.
 
         Raises:
-            ConfigurationError: When `size` is below 1.
+            ConfigurationError: When `size` is below 1, or `progress` is no function.
         """
         if isinstance(size, bool) or size < 1:
             raise ConfigurationError(f"size is a whole number from 1, not {size!r}.")
+        check_progress(progress)
         self._size = size
         self._ordered = ordered
         self._progress = progress
@@ -129,8 +128,8 @@ class BulkWriter:
         saved, deleted = await gathered.write(self._ordered)
         self.saved += saved
         self.deleted += deleted
-        if self._progress is not None and (saved or deleted):
-            self._progress(self.saved + self.deleted, None)
+        if saved or deleted:
+            await report(self._progress, self.saved + self.deleted, None)
 
     async def __aenter__(self) -> Self:
         """Return the writer."""

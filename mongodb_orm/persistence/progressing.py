@@ -1,0 +1,29 @@
+"""Telling a caller how far a write of many has come."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+from ..exceptions import ConfigurationError
+
+Progress = Callable[[int, int | None], object]
+"""Takes how many are done, and how many there are, None when that is not known; a function that is plain or async."""
+
+
+def check_progress(progress: object) -> None:
+    """Refuse at once what could not be called after the first chunk.
+
+    Raises:
+        ConfigurationError: When it is neither None nor callable.
+    """
+    if progress is not None and not callable(progress):
+        raise ConfigurationError(f"progress is a function of two numbers, not {progress!r}.")
+
+
+async def report(progress: Progress | None, done: int, total: int | None) -> None:
+    """Call a function with how many are done, where there is one."""
+    if progress is not None:
+        answer = progress(done, total)
+        if inspect.isawaitable(answer):
+            await answer
