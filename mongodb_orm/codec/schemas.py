@@ -26,6 +26,8 @@ _CONSTRAINTS = frozenset(
         "decimal_places", "now_op", "tz_constraint", "to_lower", "to_upper", "strip_whitespace", "strict",
     }
 )  # fmt: skip
+_WRAPPERS = frozenset({"default", "nullable"})
+_SETTLED = frozenset({"str", "int", "float", "bool", "bytes"})
 _OURS = ("pydantic", "mongodb_orm", "functools", "builtins")
 
 Node = dict[str, Any]
@@ -88,6 +90,23 @@ def storage_serializer(model: type[pydantic.BaseModel]) -> SchemaSerializer:
     masked or shortened value would be lost for good. They do serve types that BSON could not hold otherwise.
     """
     return _build(SchemaSerializer, _DumpSchema().walk(model.__pydantic_core_schema__))
+
+
+def settled_fields(model: type[MappedModel]) -> frozenset[str]:
+    """Return the fields of which every value that fits can be read again: plain scalars that no user's code touches."""
+    node: Any = model.__pydantic_core_schema__
+    while node["type"] != "model-fields":
+        if "schema" not in node or _is_users(_function_of(node)):
+            return frozenset()
+        node = node["schema"]
+    kind = getattr(model, "__mongo_kind_field__", None)
+    return frozenset(name for name, field in node["fields"].items() if name != kind and _is_settled(field["schema"]))
+
+
+def _is_settled(node: Node) -> bool:
+    while node["type"] in _WRAPPERS:
+        node = node["schema"]
+    return node["type"] in _SETTLED
 
 
 def cast_validator(annotation: Any) -> SchemaValidator:

@@ -197,13 +197,15 @@ def chosen_objects(model: type[D], documents: Iterable[Any]) -> list[tuple[int, 
         raise InvalidValueError("A list of objects is needed.", model=model.__name__, value=documents)
     unique: dict[int, tuple[int, D]] = {}
     for index, item in enumerate(documents):
-        if not isinstance(item, model):
+        kind = type(item)
+        if kind is not model and not isinstance(item, model):
             raise InvalidValueError(
-                f"An object of {model.__name__} is needed, not of {type(item).__name__}.",
+                f"An object of {model.__name__} is needed, not of {kind.__name__}.",
                 model=model.__name__,
                 value=item,
             )
-        refuse_foreign(model, item)
+        if kind is not model:
+            refuse_foreign(model, item)
         unique.setdefault(id(item), (index, item))
     return list(unique.values())
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from ..codec import decode, decode_all
@@ -11,9 +14,10 @@ from ..compiler.casting import Place, cast
 from ..compiler.changes import compile_update, stamped
 from ..compiler.scopes import hidden_filter
 from ..connections.units import in_transaction
-from ..exceptions import BulkError, BulkFailure, InvalidValueError, ValidationError, relocated
+from ..exceptions import BulkError, BulkFailure, InvalidValueError, MongoDBORMError, ValidationError, relocated
 from ..executor import run, stream
-from ..hooks import Create, QueryUpdate, Update
+from ..garbage import uncollected
+from ..hooks import Create, QueryUpdate, Update, hooks_of
 from ..schema import MappedModel, database_of, is_new, snapshot_of, spec_of
 from ..schema.mementos import touch
 from ..timestamps import current_datetime
@@ -21,8 +25,10 @@ from ..tracking import same
 from .attending import attend, run_before, run_by_query
 from .bulk import bulk_error, chosen_objects, chunks_of, create_all
 from .locking import reason_of_bulk_miss
+from .notices import observers
 from .query_writes import QueryWrite, done_but_for, found_among
 from .saving import Pending, accept, prepare, revalidate, take_back
+from .side_by_side import run_jobs
 
 D = TypeVar("D", bound=MappedModel)
 
@@ -72,8 +78,10 @@ async def bulk_save(model: type[D], documents: Iterable[D], *, ordered: bool = F
         if failed and ordered:
             raise bulk_error(model, failures, updated)
 
-    if stored:
+    if stored and (observers or any(hooks_of(kind) for kind in {type(document) for _, document in stored})):
         await attend(Update, [document for _, document in stored], update)
+    elif stored:
+        await update()
     if new:
         own = [document for _, document in new]
         try:
@@ -140,15 +148,19 @@ async def _prepared(model: type[D], stored: Sequence[tuple[int, D]]) -> list[tup
     prepared: list[tuple[int, D, Pending]] = []
     errors: list[tuple[tuple[int | str, ...], ValidationError]] = []
     try:
-        for index, document in stored:
-            touch(document)
-            try:
-                pending = await prepare(document)
-            except ValidationError as error:
-                errors.append(((index,), error))
-            else:
-                if pending is not None:
-                    prepared.append((index, document, pending))
+        for chunk in chunks_of(stored):
+            is_asking = any(hooks_of(kind) for kind in {type(document) for _, document in chunk})
+            with nullcontext() if is_asking else uncollected():  # without hooks nothing here waits
+                for index, document in chunk:
+                    touch(document)
+                    try:
+                        pending = await prepare(document)
+                    except ValidationError as error:
+                        errors.append(((index,), error))
+                    else:
+                        if pending is not None:
+                            prepared.append((index, document, pending))
+            await asyncio.sleep(0)  # other tasks may run
         if errors:
             raise relocated(model.__name__, errors)
     except BaseException:
@@ -164,18 +176,25 @@ async def _send(
     failures: list[BulkFailure] = []
     written: list[int] = []
     waiting = {id(document): (document, pending) for _, document, pending in prepared}
+
+    async def send(chunk: list[tuple[int, D, Pending]]) -> None:
+        if failures and ordered:
+            return
+        refused, tried = await _send_some(model, chunk, ordered)
+        for position, (index, document, pending) in enumerate(chunk):
+            if position in refused:
+                failures.append(BulkFailure(index, refused[position]))
+            elif position in tried:
+                written.append(index)
+                accept(document, pending)
+                del waiting[id(document)]
+
     try:
-        for chunk in chunks_of(prepared, lambda item: database_of(item[1])):
-            refused, tried = await _send_some(model, chunk, ordered)
-            for position, (index, document, pending) in enumerate(chunk):
-                if position in refused:
-                    failures.append(BulkFailure(index, refused[position]))
-                elif position in tried:
-                    written.append(index)
-                    accept(document, pending)
-                    del waiting[id(document)]
-            if failures and ordered:
-                break
+        chunks = chunks_of(prepared, lambda item: database_of(item[1]))
+        await run_jobs([partial(send, chunk) for chunk in chunks], in_turn=ordered)
+    except MongoDBORMError as error:
+        error.add_note(f"{len(written)} of {len(prepared)} changed objects were saved; `is_changed` tells the others.")
+        raise
     finally:
         for document, pending in waiting.values():
             take_back(document, pending)

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import pydantic
 
-from ..codec import codec_for, codec_of, decode, encode
+from ..codec import codec_for, codec_of, decode, decode_plain, encode
 from ..exceptions import DocumentNotFoundError, InvalidValueError, UnknownFieldError
 from ..schema import MappedModel, ModelSpec, fields_of, is_deleted, snapshot_of, spec_of
 from ..schema.mementos import touch
-from ..tracking import Changes, diff, has_path, same, value_at
+from ..tracking import Changes, diff, has_path, same, sift, value_at
 
 D = TypeVar("D", bound=MappedModel)
 
@@ -29,43 +29,39 @@ class Change(NamedTuple):
     new: Any
 
 
-def changes_of(document: MappedModel) -> tuple[Changes, bytes]:
-    """Return how a stored object differs from its document, under stored names, and the whole of it as BSON.
-
-    Raises:
-        InvalidValueError: When the id changed.
-        DocumentNotFoundError: When the object is not stored.
-    """
-    compared = compare(document)
-    return compared.changes, compared.raw
-
-
 class Compared(NamedTuple):
     """How a stored object differs from its document.
 
     Attributes:
         changes: The differences, under stored names.
-        raw: The whole object as BSON.
-        old: The document as it was loaded or saved, decoded.
-        new: The object, decoded.
+        old: The document as it was loaded or saved, in what `PLAIN_OPTIONS` decode.
+        new: The object as it would be stored, not yet encoded.
     """
 
     changes: Changes
-    raw: bytes
     old: dict[str, Any]
     new: dict[str, Any]
 
 
 def compare(document: MappedModel) -> Compared:
-    """Compare a stored object with its document; see `changes_of`."""
+    """Compare a stored object with its document.
+
+    Most fields of most objects did not change, and that shows without encoding them. What is left is compared as it
+    will be read: encoded and decoded.
+
+    Raises:
+        InvalidValueError: When the id changed.
+        DocumentNotFoundError: When the object is not stored.
+        UnencodableValueError: When BSON cannot hold a value that changed.
+    """
     spec, snapshot = spec_of(type(document)), loaded_snapshot(document)
-    raw = encode(codec_of(type(document)).dump_value(document), model=spec.name)
-    old = decode(snapshot)
-    if raw == snapshot:
-        return Compared(Changes({}, [], {}), raw, old, old)
-    new = decode(raw)
-    # With a version the update happens to the very lists that were compared, so their elements can be addressed.
-    changes = diff(old, new, spec.known, by_element=spec.versioning is not None)
+    new, old = codec_of(type(document)).dump_value(document), decode_plain(snapshot)
+    changes, unsure = sift(old, new, spec.known)
+    if unsure:
+        before = decode(encode({name: old[name] for name in unsure if name in old}, model=spec.name))
+        after = decode(encode({name: new[name] for name in unsure}, model=spec.name))
+        # With a version the update happens to the very lists that were compared, so their elements can be addressed.
+        changes.add(diff(before, after, spec.known, by_element=spec.versioning is not None))
     added = [path for path in changes.set if not has_path(old, path)]
     if added:
         _leave_defaults(document, snapshot, changes, added)
@@ -77,7 +73,7 @@ def compare(document: MappedModel) -> Compared:
             field=spec.id_field,
             value=new["_id"],
         )
-    return Compared(changes, raw, old, new)
+    return Compared(changes, old, new)
 
 
 def _leave_defaults(document: MappedModel, snapshot: bytes, changes: Changes, added: list[str]) -> None:
@@ -97,7 +93,7 @@ def _leave_defaults(document: MappedModel, snapshot: bytes, changes: Changes, ad
 
 def has_changed(document: MappedModel) -> bool:
     """Return whether an object would be written differently from what is stored."""
-    return snapshot_of(document) is None or bool(changes_of(document)[0])
+    return snapshot_of(document) is None or bool(compare(document).changes)
 
 
 def changed_names(spec: ModelSpec, changes: Changes) -> list[str]:
@@ -114,7 +110,7 @@ def describe(document: MappedModel) -> dict[str, Change]:
     """
     original = previous(document)
     found: dict[str, Change] = {}
-    for stored in sorted(changes_of(document)[0].paths()):
+    for stored in sorted(compare(document).changes.paths()):
         path = _model_path(type(document), stored.split("."))
         found[".".join(path)] = Change(_dig(original, path), _dig(document, path))
     return found

@@ -14,7 +14,7 @@ from ..exceptions import ConfigurationError, MongoDBORMError, StaleDocumentError
 from ..executor import run
 from ..schema import MappedModel, ModelSpec, database_of, set_snapshot, spec_of
 from ..tracking import Changes, applied, diff
-from .changing import adopt, changes_of, loaded_snapshot, missing
+from .changing import adopt, compare, loaded_snapshot, missing
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -91,7 +91,7 @@ async def merge_stored(document: MappedModel) -> None:
     if deferred := document.get_deferred_fields():  # what the object does not know is not its to merge
         unknown = {spec.fields[name].stored for name in deferred}
         stored = {name: value for name, value in stored.items() if name not in unknown}
-    ours, theirs = changes_of(document)[0], diff(loaded, stored, spec.known)
+    ours, theirs = compare(document).changes, diff(loaded, stored, spec.known)
     both = _conflicts(spec, ours, theirs)
     if both:
         raise StaleDocumentError(

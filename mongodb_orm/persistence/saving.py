@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..codec import codec_for, codec_of, decode, encode
 from ..commands import FindOne, InsertOne, Update
@@ -19,6 +18,7 @@ from ..hooks import skip_hooks as skipping
 from ..schema import MappedModel, ModelSpec, database_of, is_deleted, set_snapshot, snapshot_of, spec_of
 from ..schema.mementos import touch
 from ..timestamps import current_datetime, later_than
+from ..tracking import SCALARS
 from .attending import attended
 from .changing import adopt, changed_names, compare, loaded_snapshot, missing
 from .identifiers import new_ids, note_given_id
@@ -29,7 +29,7 @@ D = TypeVar("D", bound=MappedModel)
 
 _MERGES = 50
 """How often a save takes over what others saved; of several that save at once, one succeeds each time."""
-_MISSING = object()
+_ABSENT: Any = object()
 
 
 @attended(Create)
@@ -66,8 +66,7 @@ async def insert(document: D, *, check: bool = False) -> D:
     return document
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """The update that would save an object, ready to be sent.
 
     Attributes:
@@ -164,7 +163,7 @@ async def prepare(
         InvalidValueError: When a field that is frozen changed.
         QueryError: When `if_match` makes no sense.
     """
-    spec = spec_of(type(document))
+    model, spec = type(document), spec_of(type(document))
     conditions = [] if if_match is None else [compile_filter(spec, join(**_lookups(spec, if_match))).filter]
     compared = compare(document)
     if not compared.changes and not force:
@@ -173,14 +172,17 @@ async def prepare(
     _refuse_frozen(spec, names)
     if _revalidate_changed(document, names):
         compared = compare(document)
-    if hooks_of(type(document)):
-        await validate((document,), frozenset(changed_names(spec, compared.changes)))
+        names = changed_names(spec, compared.changes)
+    is_settled = codec_of(model).settled.issuperset(names)
+    if hooks_of(model):
+        await validate((document,), frozenset(names))
         compared = compare(document)  # to which a validator, or a hook after it, may have added
+        is_settled = False
     stored, changes = compared.old, compared.changes
     values = vars(document)
     signed = changed_by(spec)
     managed = {"updated_at": later_than(values.get("updated_at")), **next_version(spec, stored), **signed}
-    before = {name: values.get(name, _MISSING) for name in managed}
+    before = {name: values.get(name, _ABSENT) for name in managed}
     values.update(managed)
     document.__pydantic_fields_set__.update(managed)
     try:
@@ -189,12 +191,14 @@ async def prepare(
             changes.drop(spec.fields[name].stored for name in signed)
         changes.set.update(written)
         raw = encode({**compared.new, **written}, model=spec.name)
-        codec_for(document).check(raw)
+        if signed or not is_settled:
+            codec_for(document).check(raw)
         update = _everything(raw) if force else changes.operators()
     except BaseException:
         _restore(document, before)
         raise
-    filter_ = {"_id": stored["_id"], **version_filter(spec, stored)}
+    id_ = stored["_id"]
+    filter_ = {"_id": id_ if type(id_) in SCALARS else stored_id(document), **version_filter(spec, stored)}
     return Pending(merge([filter_, *conditions]) if conditions else filter_, update, raw, before, bool(conditions))
 
 
@@ -210,7 +214,7 @@ def take_back(document: MappedModel, pending: Pending) -> None:
 
 def _restore(document: MappedModel, before: Mapping[str, Any]) -> None:
     for name, value in before.items():
-        if value is _MISSING:
+        if value is _ABSENT:
             vars(document).pop(name, None)
             document.__pydantic_fields_set__.discard(name)
         else:
@@ -311,18 +315,25 @@ def _everything(raw: bytes) -> dict[str, Any]:
 
 
 def _revalidate_changed(document: MappedModel, names: Sequence[str]) -> bool:
-    """Validate the fields that changed, as an assignment would, and adopt the results.
+    """Validate the fields that changed, as an assignment would, and adopt what that makes of the object.
 
     The check runs on a copy, so that an error leaves the object as the caller made it.
     """
     adopted = False
     for name in names:
-        copy = _draft(document)
-        type(document).__pydantic_validator__.validate_assignment(copy, name, vars(document)[name])
-        if vars(copy)[name] is not vars(document)[name]:
-            vars(document).update(vars(copy))
+        values, draft = vars(document), _draft(document)
+        type(document).__pydantic_validator__.validate_assignment(draft, name, values[name])
+        made = {key: value for key, value in vars(draft).items() if value is not values.get(key, _ABSENT)}
+        for key in [key for key in made if key in values and _is_same(made[key], values[key])]:
+            del made[key]
+        if made:
+            values.update(made)
             adopted = True
     return adopted
+
+
+def _is_same(left: Any, right: Any) -> bool:
+    return type(left) is type(right) and type(left) in SCALARS and bool(left == right)
 
 
 def _draft(document: D) -> D:

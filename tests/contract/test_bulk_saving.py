@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 import pytest
@@ -12,6 +13,8 @@ from mongodb_orm import (
     BulkDuplicateError,
     BulkError,
     BulkSaved,
+    ConnectionError,
+    DatabaseConfig,
     DocumentNotFoundError,
     DuplicateDocumentError,
     Indexed,
@@ -19,12 +22,16 @@ from mongodb_orm import (
     Save,
     SoftDeleteMixin,
     StaleDocumentError,
+    TimeoutError,
     UnknownFieldError,
     ValidationError,
     VersionedMixin,
     before,
+    causal,
+    register_model,
     transaction,
 )
+from mongodb_orm.persistence import bulk
 from mongodb_orm.persistence.notices import observe
 from mongodb_orm.testing import assert_commands
 
@@ -79,6 +86,71 @@ async def test_many_go_in_a_few_commands(register: Any) -> None:
     with assert_commands(3):
         assert (await Item.bulk_save(made)).updated == 2500
     assert await Item.count(number=1) == 2500
+
+
+async def test_a_lost_connection_says_how_many_were_saved(
+    config: DatabaseConfig, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = {"mongo_uri": config.mongo_uri, "database_name": config.database_name, "driver": config.driver}
+    await register_model(Item, DatabaseConfig(**where, timeout_ms=700))
+    made = await items(12)
+    for item in made:
+        item.number = 1
+    monkeypatch.setattr(bulk, "CHUNK", 2)
+    failing = {"failCommands": ["update"], "closeConnection": True}
+    admin.admin.command({"configureFailPoint": "failCommand", "mode": {"skip": 1}, "data": failing})
+    try:
+        with pytest.raises((ConnectionError, TimeoutError)) as caught:
+            await Item.bulk_save(made)
+    finally:
+        admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    assert caught.value.__notes__[-1] == "2 of 12 changed objects were saved; `is_changed` tells the others."
+    assert caught.value.is_outcome_unknown
+    stored = await numbers()
+    assert sum(stored.values()) == 2
+    assert all(item.is_changed == (stored[item.name] == 0) for item in made)
+    assert (await Item.bulk_save(made)).updated == 10
+    assert await Item.count(number=1) == 12
+
+
+async def test_a_cancelled_bulk_save_leaves_nothing_running(
+    register: Any, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await register(Item)
+    made = await items(12)
+    moments = [item.updated_at for item in made]
+    for item in made:
+        item.number = 1
+    monkeypatch.setattr(bulk, "CHUNK", 2)
+    before = asyncio.all_tasks()
+    slow = {"failCommands": ["update"], "blockConnection": True, "blockTimeMS": 400}
+    admin.admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": slow})
+    try:
+        task = asyncio.create_task(Item.bulk_save(made))
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    finally:
+        admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    assert {other for other in asyncio.all_tasks() - before if "work" in repr(other.get_coro())} == set()
+    assert all(item.is_changed for item in made)
+    assert [item.updated_at for item in made] == moments
+
+
+async def test_commands_of_a_transaction_and_a_session_go_one_after_the_other(
+    register: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await register(Item)
+    made = await items(9)
+    monkeypatch.setattr(bulk, "CHUNK", 2)
+    for block, number in ((transaction, 1), (causal, 2)):
+        for item in made:
+            item.number = number
+        async with block():
+            assert (await Item.bulk_save(made)).updated == 9
+            assert await Item.count(number=number) == 9
+    assert await Item.count(number=2) == 9
 
 
 async def test_nothing_is_sent_before_all_are_valid(register_any: Any) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from typing import Annotated, Any
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Annotated, Any, Self
 
 import pydantic
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from mongodb_orm import (
     BaseModel,
@@ -23,8 +24,10 @@ from mongodb_orm import (
     SoftDeleteMixin,
     StaleDocumentError,
     UnknownFieldError,
+    Validate,
     ValidationError,
     VersionedMixin,
+    after,
     before,
     close_all_connections,
     register_model,
@@ -264,6 +267,69 @@ async def test_validation_on_assignment_as_configured(register_any: Any) -> None
     with pytest.raises(ValidationError):
         await person.save()
     assert person.age == "x"
+
+
+async def test_a_save_adopts_what_a_validator_of_the_model_derives(register_any: Any) -> None:
+    class Article(BaseModel):
+        title: str
+        slug: str = ""
+
+        @model_validator(mode="after")
+        def derive(self) -> Self:
+            self.__dict__["slug"] = self.title.lower().replace(" ", "-")
+            return self
+
+    await register_any(Article)
+    article = await Article.create(title="A Day")
+    article.title = "Two Days"
+    await article.save()
+    assert article.slug == "two-days"
+    assert (await Article.get_by_id(article.id)).slug == "two-days"
+    assert not article.is_changed
+
+
+async def test_what_a_hook_breaks_after_validation_is_not_stored(register_any: Any) -> None:
+    class Counted(BaseModel):
+        number: int = 0
+        name: str = ""
+
+        @after(Validate)
+        def spoil(self) -> None:
+            if self.name == "spoilt":
+                self.number = "many"  # type: ignore[assignment]
+
+    await register_any(Counted)
+    counted = await Counted.create()
+    counted.name = "spoilt"
+    with pytest.raises(ValidationError):
+        await counted.save()
+    assert (await Counted.get_by_id(counted.id)).name == ""
+
+
+async def test_what_only_looks_the_same_is_a_change(register: Any, raw: Any) -> None:
+    class Loose(BaseModel):
+        value: Any = None
+        values: list[Any] = []
+        members: dict[str, Any] = {}
+        moment: datetime | None = None
+
+    await register(Loose)
+    moment = datetime(2024, 5, 17, 12, tzinfo=UTC)
+    loose = await Loose.create(value=1, values=[1, 2.0], members={"a": 0, "at": moment}, moment=moment)
+    loose = await Loose.get_by_id(loose.id)
+    assert not loose.is_changed
+    loose.moment = moment.astimezone(timezone(timedelta(hours=2))) + timedelta(microseconds=999)
+    loose.members["at"] = moment.replace(tzinfo=None)
+    assert not loose.is_changed
+    loose.moment = moment.replace(tzinfo=None)
+    assert not loose.is_changed
+    loose.value, loose.values[1], loose.members["a"] = True, 2, False
+    assert set(loose.changes()) == {"value", "values", "members.a"}
+    await loose.save()
+    stored = raw.loose.find_one()
+    assert stored["value"] is True
+    assert type(stored["values"][1]) is int
+    assert stored["members"]["a"] is False
 
 
 async def test_hooks_are_left_out_when_asked(register_any: Any) -> None:
