@@ -82,7 +82,9 @@ async def test_a_version_is_whole_where_a_part_was_loaded(register_any: Any, ver
         part.title = "second"
         await (part.save() if verb == "save" else Contract.bulk_save([part]))
     assert told((await made.history())[0]) == {**of(made), "title": "second"}
-    assert sorted(await made.compare_versions(1, 2)) == ["title", "updated_at"]
+    assert (
+        {"title"} <= set(await made.compare_versions(1, 2)) <= {"title", "updated_at"}
+    )  # both may fall in one millisecond
 
 
 async def test_the_baseline_of_a_part(register_any: Any) -> None:
