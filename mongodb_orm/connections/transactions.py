@@ -188,8 +188,9 @@ def _commit_error(error: MongoDBORMError) -> MongoDBORMError:
 
 
 def _transient(error: MongoDBORMError) -> TransientTransactionError:
+    is_said = isinstance(error, TransientTransactionError)
     return TransientTransactionError(
-        f"The transaction was dropped for a passing reason: {error.problem}",
+        error.problem if is_said else f"The transaction was dropped for a passing reason: {error.problem}",
         hint="Do all of it again; run_transaction(), @transactional and transaction.attempts() do so.",
         code=error.code,
         labels=error.labels,

@@ -382,6 +382,11 @@ async def test_attempts_end(accounts: tuple[Account, Account], fail: FailPoint) 
         await work()
     assert runs == 3
     assert await Account.count() == 2
+    with pytest.raises(TransientTransactionError) as caught:
+        async with transaction():
+            await Account.create(name="x")
+            fail("commitTransaction", **TRANSIENT)
+    assert str(caught.value).count("passing reason") == 1
 
 
 async def test_other_failures_are_not_repeated(accounts: tuple[Account, Account]) -> None:
