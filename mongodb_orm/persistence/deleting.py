@@ -140,10 +140,11 @@ def expired(model: type[MappedModel], older_than: timedelta | datetime) -> dict[
     moment = _deletion_of(spec).moment
     if isinstance(older_than, timedelta) and older_than >= timedelta(0):
         return {moment: {"$lt": current_datetime() - older_than}}
-    if isinstance(older_than, datetime):
+    if isinstance(older_than, datetime) and in_utc(older_than) <= current_datetime():
         return {moment: {"$lt": in_utc(older_than)}}
     raise InvalidValueError(
-        f"older_than is a positive timedelta or a datetime, not {older_than!r}.",
+        f"older_than is a positive timedelta or a datetime that has passed, not {older_than!r}.",
+        hint="A datetime without a time zone is taken as UTC.",
         model=spec.name,
         field="older_than",
         value=older_than,
