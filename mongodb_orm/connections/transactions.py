@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ..drivers import Driver
 from ..drivers.base import TransactionOptions
 from ..exceptions import ConfigurationError, MongoDBORMError, TransactionError, TransientTransactionError
-from ..schema import STATE_SLOTS, MappedModel
+from ..schema import STATE_SLOTS, MappedModel, doubt
 from ..schema.mementos import Mementos, keeping
 from .registry import connections
 from .units import TRANSIENT, UNKNOWN_OUTCOME, Unit, call_all, current_unit, taking_part
@@ -113,6 +113,9 @@ class Transaction:
             self._contexts.close()
             if self.outcome == "aborted":
                 self._mementos.restore()
+            elif self.outcome == "unknown":
+                for document in self._mementos.documents():
+                    doubt(document)
             try:
                 if self._owns_session:
                     await unit.driver.end_session(unit.session)

@@ -55,11 +55,14 @@ class StaleDocumentError(DocumentError):
         expected: The version that was loaded.
         found: The version that is stored.
         paths: What both changed, by stored path, when merging was asked for.
+        may_be_own: Whether the last write of this very object ended without an answer, so that what is stored may be
+            its own. Read the document again, and look whether that write is done before you repeat it.
     """
 
     expected: int | None = None
     found: int | None = None
     paths: tuple[str, ...] = ()
+    may_be_own: bool = False
 
 
 class CorruptDocumentError(DocumentError):

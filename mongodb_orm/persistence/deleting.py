@@ -10,14 +10,14 @@ from ..commands import Delete, Update
 from ..compiler.changes import CompiledUpdate, stamped
 from ..compiler.signatures import changed_by
 from ..exceptions import InvalidValueError, NotSupportedError, StaleDocumentError
-from ..executor import run
 from ..hooks import Delete as Deleting
 from ..hooks import Restore
-from ..schema import MappedModel, ModelSpec, SoftDeletion, database_of, mark_deleted, set_snapshot, spec_of
+from ..schema import MappedModel, ModelSpec, SoftDeletion, mark_deleted, set_snapshot, spec_of
 from ..schema.mementos import touch
 from ..timestamps import current_datetime, in_utc, later_than
 from .attending import attended, run_by_query
 from .changing import loaded_snapshot
+from .doubting import write
 from .locking import next_version, reason_of_miss, version_filter
 
 
@@ -45,7 +45,7 @@ async def hard_delete(document: MappedModel) -> bool:
     touch(document)
     spec, stored = spec_of(type(document)), decode(loaded_snapshot(document))
     filter_ = {"_id": stored["_id"], **version_filter(spec, stored)}
-    removed = await run(type(document), Delete(filter=filter_), database=database_of(document))
+    removed = await write(document, Delete(filter=filter_))
     if not removed and spec.versioning is not None:
         reason = await reason_of_miss(document)
         if isinstance(reason, StaleDocumentError):
@@ -193,7 +193,7 @@ def mark_of(document: MappedModel, moment: datetime | None) -> Mark:
 async def _mark(document: MappedModel, moment: datetime | None) -> bool:
     touch(document)
     spec, mark = spec_of(type(document)), mark_of(document, moment)
-    result = await run(type(document), Update(filter=mark.filter, update=mark.update), database=database_of(document))
+    result = await write(document, Update(filter=mark.filter, update=mark.update))
     if not result.matched:
         reason = await reason_of_miss(document) if spec.versioning is not None else None
         if isinstance(reason, StaleDocumentError):

@@ -12,7 +12,7 @@ from ..codec import codec_for, decode, encode
 from ..commands import FindOne
 from ..exceptions import ConfigurationError, MongoDBORMError, StaleDocumentError
 from ..executor import run
-from ..schema import MappedModel, ModelSpec, database_of, set_snapshot, spec_of
+from ..schema import MappedModel, ModelSpec, database_of, is_doubtful, set_snapshot, spec_of
 from ..tracking import Changes, applied, diff
 from .changing import adopt, compare, loaded_snapshot, missing
 
@@ -50,7 +50,8 @@ async def reason_of_miss(document: MappedModel, *, is_conditional: bool = False)
         name = spec.fields[spec.versioning.field].stored
         expected, found = loaded.get(name), decode(raw).get(name)
         if expected != found:
-            return StaleDocumentError(
+            return _stale(
+                document,
                 f"{document!r} was saved by somebody else: version {expected} was loaded, {found} is stored.",
                 hint="Read it again and repeat the change, or save(merge=True).",
                 expected=expected,
@@ -58,9 +59,8 @@ async def reason_of_miss(document: MappedModel, *, is_conditional: bool = False)
                 **facts,
             )
     if is_conditional:
-        return StaleDocumentError(
-            f"{document!r} does not fulfil if_match any more.", hint="Read it again and decide anew.", **facts
-        )
+        problem = f"{document!r} does not fulfil if_match any more."
+        return _stale(document, problem, hint="Read it again and decide anew.", **facts)
     return missing(document, "is no longer stored")
 
 
@@ -94,7 +94,8 @@ async def merge_stored(document: MappedModel) -> None:
     ours, theirs = compare(document).changes, diff(loaded, stored, spec.known)
     both = _conflicts(spec, ours, theirs)
     if both:
-        raise StaleDocumentError(
+        raise _stale(
+            document,
             f"{document!r} was saved by somebody else, who changed {', '.join(both)} too.",
             hint="Read it again and decide what should hold.",
             model=spec.name,
@@ -105,6 +106,18 @@ async def merge_stored(document: MappedModel) -> None:
     codec = codec_for(document)
     adopt(document, codec.load(encode(merged, model=spec.name)))
     set_snapshot(document, encode(stored, model=spec.name) if deferred else raw)
+
+
+def _stale(document: MappedModel, problem: str, *, hint: str, **facts: Any) -> StaleDocumentError:
+    """Return the error for an object that is stale, perhaps by a write of its own that ended without an answer."""
+    if not is_doubtful(document):
+        return StaleDocumentError(problem, hint=hint, **facts)
+    return StaleDocumentError(
+        f"{problem.rstrip('.')}, perhaps because its own last write ended without an answer.",
+        hint="Read it again, and look whether that write is done before you repeat it.",
+        may_be_own=True,
+        **facts,
+    )
 
 
 def _conflicts(spec: ModelSpec, ours: Changes, theirs: Changes) -> list[str]:
@@ -131,7 +144,8 @@ def retry_on_conflict(*, attempts: int = 5) -> Callable[[Function], Function]: .
 def retry_on_conflict(function: Any = None, /, *, attempts: int = 5) -> Any:
     """Let an async function run again when it meets a `StaleDocumentError`.
 
-    The function has to load what it changes, so that it sees what the other one did.
+    The function has to load what it changes, so that it sees what the other one did. Where the error may come of an
+    own write whose outcome is not known (`may_be_own`), it does not run again, so that nothing is done twice.
 
     Args:
         function: The function, for `@retry_on_conflict` without parentheses.
@@ -158,7 +172,9 @@ def retry_on_conflict(function: Any = None, /, *, attempts: int = 5) -> Any:
             for _ in range(attempts - 1):
                 try:
                     return await inner(*args, **kwargs)
-                except StaleDocumentError:
+                except StaleDocumentError as error:
+                    if error.may_be_own:
+                        raise
                     await asyncio.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311 - a pause is no secret
                     pause = min(pause * 2, _LONGEST_PAUSE)
             return await inner(*args, **kwargs)

@@ -21,6 +21,7 @@ from ..timestamps import current_datetime, later_than
 from ..tracking import SCALARS
 from .attending import attended
 from .changing import adopt, changed_names, compare, loaded_snapshot, missing
+from .doubting import write
 from .identifiers import new_ids, note_given_id
 from .locking import merge_stored, next_version, reason_of_miss, version_filter
 from .validating import validate
@@ -110,7 +111,7 @@ async def save(
         return document
     try:
         command = Update(filter=pending.filter, update=pending.update)
-        result = await run(type(document), command, database=database_of(document))
+        result = await write(document, command)
         if not result.matched:
             raise await reason_of_miss(document, is_conditional=pending.is_conditional)
     except BaseException:

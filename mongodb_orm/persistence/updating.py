@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 from ..codec import codec_of, decode
 from ..commands import FindAndUpdate, Update
 from ..compiler.changes import CompiledUpdate, UpdateLike, compile_update, stamped
-from ..executor import run
 from ..hooks import Update as Updating
-from ..schema import MappedModel, database_of, spec_of
+from ..schema import MappedModel, spec_of
 from ..schema.mementos import touch
 from ..timestamps import current_datetime, later_than
 from ..tracking import diff
 from .attending import attended, run_by_query
 from .changing import loaded_snapshot
+from .doubting import write
 from .locking import next_version, reason_of_miss, version_filter
 from .reflecting import reflect
 from .saving import stored_id
@@ -85,15 +85,14 @@ async def _update(document: D, compiled: CompiledUpdate, before: Mapping[str, An
     stored = decode(loaded_snapshot(document))
     version = {spec.fields[name].stored: number for name, number in next_version(spec, stored).items()}
     compiled = stamped(spec, compiled.setting({**hooked, **version}), later_than(vars(document).get("updated_at")))
-    raw = await run(
-        model,
+    raw = await write(
+        document,
         FindAndUpdate(
             filter={"_id": stored["_id"], **version_filter(spec, stored)},
             update=compiled.update,
             array_filters=compiled.array_filters,
             projection=_projection(document),
         ),
-        database=database_of(document),
     )
     if raw is None:
         raise await reason_of_miss(document)

@@ -34,12 +34,12 @@ teach_pydantic_object_ids()
 class MappedModel(pydantic.BaseModel):
     """The ground of every document class: fields, mapping and the state of an object.
 
-    The state is the BSON that was last read from or written to the database, and the database's name where it is not
-    the model's own. It lives in slots, outside Pydantic's own bookkeeping, so that it costs nothing in validation,
-    equality and dumps.
+    The state is the BSON that was last read from or written to the database, the database's name where it is not the
+    model's own, and whether a write of it ended without an answer. It lives in slots, outside Pydantic's own
+    bookkeeping, so that it costs nothing in validation, equality and dumps.
     """
 
-    __slots__ = ("_mongo_database", "_mongo_snapshot")
+    __slots__ = ("_mongo_database", "_mongo_doubt", "_mongo_snapshot")
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid",
@@ -151,12 +151,13 @@ class MappedModel(pydantic.BaseModel):
             object.__setattr__(self, slot, value)
 
 
-STATE_SLOTS = ("_mongo_snapshot", "_mongo_database")
+STATE_SLOTS = ("_mongo_snapshot", "_mongo_database", "_mongo_doubt")
 """What an object carries beside its fields."""
 
 # The slots themselves: through the object an empty one would ask `__getattr__`, ours and Pydantic's.
 _snapshot_slot: Any = MappedModel.__dict__["_mongo_snapshot"]
 _database_slot: Any = MappedModel.__dict__["_mongo_database"]
+_doubt_slot: Any = MappedModel.__dict__["_mongo_doubt"]
 
 set_snapshot = _snapshot_slot.__set__
 """Remember the BSON of an object as the database has it."""
@@ -198,7 +199,23 @@ def carry_state(source: MappedModel, copy: C) -> C:
         set_snapshot(copy, raw)
     if database is not None:
         _database_slot.__set__(copy, database)
+    if is_doubtful(source):
+        doubt(copy)
     return copy
+
+
+def doubt(document: MappedModel) -> None:
+    """Remember that a write of an object ended without an answer, until it is read or written again."""
+    _doubt_slot.__set__(document, raw_of(document))
+
+
+def is_doubtful(document: MappedModel) -> bool:
+    """Return whether nobody knows if the last write of an object is stored."""
+    try:
+        raw: bytes | None = _doubt_slot.__get__(document)
+    except AttributeError:
+        return False
+    return raw is raw_of(document)
 
 
 def database_of(document: MappedModel) -> str | None:

@@ -27,6 +27,10 @@ class Mementos:
         if id(document) not in self._kept:
             self._kept[id(document)] = (document, self._memento(document))
 
+    def documents(self) -> list[Any]:
+        """Return the objects."""
+        return [document for document, _ in self._kept.values()]
+
     def restore(self) -> None:
         """Give every object back what it was."""
         for document, memento in self._kept.values():
