@@ -50,7 +50,7 @@ def load_validator(model: type[MappedModel], only: Only = None) -> tuple[SchemaV
         finishes itself. It does when no user code and no untyped part of the document can meet them before.
     """
     reader = _LoadSchema(model, plain=True, only=only)
-    rewritten = reader.walk(model.__pydantic_core_schema__)
+    rewritten = reader.read(model.__pydantic_core_schema__)
     if reader.meets_raw_values:
         return patient_load_validator(model, only), False
     return _build(SchemaValidator, rewritten), True
@@ -58,7 +58,7 @@ def load_validator(model: type[MappedModel], only: Only = None) -> tuple[SchemaV
 
 def patient_load_validator(model: type[MappedModel], only: Only = None) -> SchemaValidator:
     """Return the validator for documents that `CODEC_OPTIONS` decode, which works for every model."""
-    return _build(SchemaValidator, _LoadSchema(model, plain=False, only=only).walk(model.__pydantic_core_schema__))
+    return _build(SchemaValidator, _LoadSchema(model, plain=False, only=only).read(model.__pydantic_core_schema__))
 
 
 def value_validator(annotation: Any) -> SchemaValidator:
@@ -178,6 +178,21 @@ class _LoadSchema(_Rewriter):
         self._plain = plain
         self.meets_raw_values = False
 
+    def read(self, schema: Any) -> Any:
+        """Rewrite the schema of the whole model, of which only a part may be loaded.
+
+        What the model refers to, itself perhaps, is loaded in full all the same.
+        """
+        if self._only is None or schema["type"] != "definitions":
+            return self.walk(schema)
+        definitions = {definition["ref"]: definition for definition in schema["definitions"]}
+        root = schema["schema"]
+        while root["type"] == "definition-ref":
+            root = definitions[root["schema_ref"]]
+        own = self.walk({key: value for key, value in root.items() if key != "ref"})
+        self._only = None
+        return {**schema, "schema": own, "definitions": self.walk(schema["definitions"])}
+
     def visit(self, kind: str, node: Node) -> Any:
         if kind == "any" or kind == "is-instance" or (kind in _CONTAINERS and _CONTAINERS[kind] not in node):
             self.meets_raw_values = True
@@ -210,6 +225,10 @@ class _LoadSchema(_Rewriter):
         is_by_name = self._classes[-1] in self._by_name
         for name, field in _stored_fields(self._classes, node).items():
             node["fields"][name]["validation_alias"] = name if is_by_name else field
+        id_field = getattr(self._classes[-1], "__mongo_id_field__", None)
+        if id_field in node["fields"]:  # an object inside another one may have been stored without an id
+            field = node["fields"][id_field]
+            node["fields"][id_field] = {**field, "schema": core_schema.nullable_schema(field["schema"])}
         return node
 
     def on_datetime(self, node: Any) -> Any:
