@@ -14,7 +14,7 @@ from .documents import (
     split,
     unwrap,
 )
-from .schemas import cast_validator, summary_validator, value_validator
+from .schemas import cast_serializer, cast_validator, summary_validator, value_serializer, value_validator
 from .values import CODEC_OPTIONS, DRIVER_OPTIONS, WIRE_OPTIONS, encode_value, register_encoder
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "MAX_DEPTH",
     "WIRE_OPTIONS",
     "DocumentCodec",
+    "cast_serializer",
     "cast_validator",
     "codec_for",
     "codec_of",
@@ -37,5 +38,6 @@ __all__ = [
     "split",
     "summary_validator",
     "unwrap",
+    "value_serializer",
     "value_validator",
 ]

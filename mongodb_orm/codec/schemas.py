@@ -109,6 +109,23 @@ def _is_settled(node: Node) -> bool:
     return node["type"] in _SETTLED
 
 
+def value_serializer(schema: Any) -> SchemaSerializer | None:
+    """Return the serializer that makes a value, valid by a core schema, what is stored of it.
+
+    None when the encoder knows everything that such a value may hold, as is usual: what is left are types of other
+    people and keys of mappings that are no text.
+    """
+    dumper = _DumpSchema()
+    rewritten = dumper.walk(schema)
+    return _build(SchemaSerializer, rewritten) if dumper.shapes_values else None
+
+
+def cast_serializer(annotation: Any) -> SchemaSerializer | None:
+    """Return the serializer for what `cast_validator` makes of lookup values; see `value_serializer`."""
+    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotation, config=adapter_config(annotation))
+    return value_serializer(adapter.core_schema)
+
+
 def cast_validator(annotation: Any) -> SchemaValidator:
     """Return the validator that casts lookup values to a type, without the constraints of stored values."""
     adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotation, config=adapter_config(annotation))
@@ -277,14 +294,24 @@ class _LoadSchema(_Rewriter):
 
 
 class _DumpSchema(_Rewriter):
+    """Leaves out what shapes values for an API.
+
+    Attributes:
+        shapes_values: Whether something outside of models, which the encoder dumps by themselves, is stored otherwise
+            than the encoder would.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes_values = False
+
     def visit(self, kind: str, node: Node) -> Any:
         serialization = node.get("serialization")
-        if (
-            isinstance(serialization, dict)
-            and _is_users(serialization.get("function"))
-            and _innermost(node)["type"] not in _ARBITRARY
-        ):
-            node = {key: value for key, value in node.items() if key != "serialization"}
+        if isinstance(serialization, dict):
+            if _innermost(node)["type"] in _ARBITRARY:
+                self.shapes_values = self.shapes_values or not self._classes
+            elif _is_users(serialization.get("function")):
+                node = {key: value for key, value in node.items() if key != "serialization"}
         return super().visit(kind, node)
 
     def on_model(self, node: Node) -> Node:
@@ -305,6 +332,7 @@ class _DumpSchema(_Rewriter):
         keys = node.get("keys_schema")
         if keys is not None and _innermost(keys)["type"] != "str":
             node["serialization"] = core_schema.wrap_serializer_function_ser_schema(_text_keys)
+            self.shapes_values = self.shapes_values or not self._classes
         return node
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Set
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic import AliasChoices, AliasPath, BaseModel, RootModel, ValidationError
-from pydantic_core import SchemaValidator
 
-from ..codec import MAX_DEPTH, cast_validator
+from ..codec import MAX_DEPTH, cast_serializer, cast_validator
 from ..exceptions import InvalidValueError, UnknownFieldError, UnsafeQueryError
 from ..schema import ANY, Resolved, Shape, fields_of
 
@@ -47,7 +46,7 @@ class Place:
 
 
 def cast(shape: Shape, value: Any, place: Place, *, is_data: bool = False) -> Any:
-    """Return `value` as the type that `shape` says; None stays None.
+    """Return `value` as the type that `shape` says, as far as the encoder knows that; None stays None.
 
     With `is_data` a mapping for a field of dicts may have any keys, since the caller puts it below `$eq`.
 
@@ -65,11 +64,14 @@ def cast(shape: Shape, value: Any, place: Place, *, is_data: bool = False) -> An
         return cast(shape.element, value, place)
     if shape.model is not None and isinstance(value, Mapping):
         value = _as_validated(shape.model, value, place)
+    validate, dump = _caster(shape)
     try:
-        result = _validator(shape)(value)
+        result = validate(value)
     except ValidationError as error:
         reason = error.errors(include_url=False, include_input=False)[0]["msg"]
         raise place.refuse(value, f"{reason}, not {_brief(value)}.") from error
+    if dump is not None:
+        result = dump(result)
     if type(result) is int and not -_INT64 <= result < _INT64:
         raise place.refuse(value, "MongoDB's integers have at most 64 bits.", "Use Decimal or str for larger numbers.")
     if type(result) is str and not result.isascii() and any("\ud800" <= letter <= "\udfff" for letter in result):
@@ -149,16 +151,26 @@ def _as_validated(model: type[BaseModel], value: Mapping[Any, Any], place: Place
     return {names[key]: inner for key, inner in value.items()}
 
 
-def _validator(shape: Shape) -> Any:
+_Caster = tuple[Callable[[Any], Any], Callable[[Any], Any] | None]
+
+
+def _caster(shape: Shape) -> _Caster:
+    """Return what validates a value, and what makes of the result what is stored, where the encoder could not."""
     try:
-        return _cached_validator(shape.annotation).validate_python
+        return _cached_caster(shape.hint)
     except TypeError:  # an annotation that cannot be hashed
-        return cast_validator(shape.annotation).validate_python
+        return _new_caster(shape.hint)
 
 
 @lru_cache(maxsize=4096)
-def _cached_validator(annotation: Any) -> SchemaValidator:
-    return cast_validator(annotation)
+def _cached_caster(annotation: Any) -> _Caster:
+    return _new_caster(annotation)
+
+
+def _new_caster(annotation: Any) -> _Caster:
+    serializer = cast_serializer(annotation)
+    dump = None if serializer is None else partial(serializer.to_python, by_alias=True, warnings=False)
+    return cast_validator(annotation).validate_python, dump
 
 
 def _brief(value: Any) -> str:

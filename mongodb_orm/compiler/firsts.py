@@ -6,24 +6,26 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ..codec import decode, encode
+from bson import Int64
+
+from ..codec import codec_of, decode, encode
 from ..exceptions import InvalidValueError
-from ..schema import ModelSpec
+from ..schema import MappedModel, ModelSpec, spec_of
 from .changes import CompiledUpdate
 
 
-def first_values(spec: ModelSpec, by: Mapping[str, Any], compiled: CompiledUpdate) -> dict[str, Any]:
+def first_values(model: type[MappedModel], by: Mapping[str, Any], compiled: CompiledUpdate) -> dict[str, Any]:
     """Return the values of a new object's fields, as its constructor takes them.
 
     A required field on which an operator works begins with what the operator makes of nothing.
     """
-    values = dict(by)
+    spec, values = spec_of(model), dict(by)
     for operator, path, operand in _steps(compiled):
         name = spec.names.get(path)
         if name is None or name in by:
             continue
         if operator in ("$set", "$setOnInsert"):
-            values[name] = operand
+            values[name] = _held(model, name, operand)
         elif spec.model.__pydantic_fields__[name].is_required() and operator in _DONE:
             values[name] = _DONE[operator](None, operand)
     return values
@@ -63,6 +65,12 @@ def first_document(spec: ModelSpec, document: dict[str, Any], by: Mapping[str, A
     return encode(document, model=spec.name)
 
 
+def _held(model: type[MappedModel], name: str, operand: Any) -> Any:
+    """Return what a field holds when its document has this value."""
+    raw = encode({spec_of(model).fields[name].stored: operand}, model=model.__name__)
+    return vars(codec_of(model).partial(frozenset({name})).load(raw))[name]
+
+
 def _steps(compiled: CompiledUpdate) -> list[tuple[str, str, Any]]:
     update: Any = compiled.update
     return [(operator, path, operand) for operator, fields in update.items() for path, operand in fields.items()]
@@ -92,6 +100,11 @@ def _added(old: Any, operand: Any) -> list[Any]:
     return result
 
 
+def _number(old: Any, operand: Any, result: Any) -> Any:
+    """Return a result as the server types it: what was long stays so."""
+    return Int64(result) if isinstance(old, Int64) or isinstance(operand, Int64) else result
+
+
 def _has_operators(operand: Any) -> bool:
     return isinstance(operand, Mapping) and any(
         str(key).startswith("$") or _has_operators(value) for key, value in operand.items()
@@ -111,8 +124,8 @@ def _pulled(old: Any, operand: Any) -> list[Any]:
 _DONE: dict[str, Callable[[Any, Any], Any]] = {
     "$set": lambda old, value: value,
     "$setOnInsert": lambda old, value: value,
-    "$inc": lambda old, by: by if old is None else old + by,
-    "$mul": lambda old, by: by * 0 if old is None else old * by,
+    "$inc": lambda old, by: by if old is None else _number(old, by, old + by),
+    "$mul": lambda old, by: by * 0 if old is None else _number(old, by, old * by),
     "$min": lambda old, value: value if old is None else min(old, value),
     "$max": lambda old, value: value if old is None else max(old, value),
     "$push": _pushed,

@@ -7,8 +7,9 @@ from typing import Any
 
 import pydantic
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import SchemaValidator
+from pydantic_core import SchemaSerializer, SchemaValidator
 
+from ..codec import value_serializer
 from ..exceptions import relocated
 from ..schema import ModelSpec, Resolved, Shape, fields_of
 from .casting import Place, refuse_operators
@@ -21,7 +22,7 @@ Node = dict[str, Any]
 
 
 def fitted(spec: ModelSpec, target: Resolved, written: str, value: Any, place: Place) -> Any:
-    """Return a value as the field at a path takes it.
+    """Return a value as the field at a path takes it, as far as the encoder knows that.
 
     Raises:
         ValidationError: When it does not fit.
@@ -55,9 +56,11 @@ def _fitted(spec: ModelSpec, path: tuple[str, ...], shape: Shape, written: str, 
     if shape.kind == "any":
         refuse_operators(value, place)
     try:
-        validator = _validator(spec.model, path)
-        if validator is not None:
-            return validator.validate_python(value, by_alias=True, by_name=True)
+        found = _part(spec.model, path)
+        if found is not None:
+            validator, serializer = found
+            result = validator.validate_python(value, by_alias=True, by_name=True)
+            return result if serializer is None else serializer.to_python(result, by_alias=True, warnings=False)
         if shape.kind == "any":
             return value
         annotation = shape.annotation | None if shape.optional else shape.annotation
@@ -67,15 +70,20 @@ def _fitted(spec: ModelSpec, path: tuple[str, ...], shape: Shape, written: str, 
 
 
 @lru_cache(maxsize=4096)
-def _validator(model: type[pydantic.BaseModel], path: tuple[str, ...]) -> SchemaValidator | None:
-    """Return the validator of what stands at a stored path; None where the model does not say it."""
+def _part(
+    model: type[pydantic.BaseModel], path: tuple[str, ...]
+) -> tuple[SchemaValidator, SchemaSerializer | None] | None:
+    """Return the validator of what stands at a stored path, and the serializer where the encoder needs one.
+
+    None where the model does not say what stands there.
+    """
     definitions: dict[str, Node] = {}
     found = _below(_opened(_schema_of(model), definitions), path, definitions, None)
     if found is None:
         return None
     node, config = found
     schema: Any = {"type": "definitions", "schema": _alone(node), "definitions": list(definitions.values())}
-    return SchemaValidator(schema, config)
+    return SchemaValidator(schema, config), value_serializer(schema)
 
 
 def _schema_of(model: type[pydantic.BaseModel]) -> Any:

@@ -122,8 +122,6 @@ def compile_change(spec: ModelSpec, change: FieldUpdate) -> Operators:
         renamed = resolve(spec, field_path(spec, change.value)).stored
         refuse_protected(spec, renamed, Place(spec.name, change.value))
         return {"$rename": {target.stored: renamed}}
-    if change.operator == "pull" and isinstance(change.value, Condition):
-        return {"$pull": {target.stored: compile_element(spec, field_path(spec, change.field), change.value)}}
     operator, operand = _operation(spec, target, change.field, change.operator, change.value, place)
     for name, value in change.modifiers:
         if type(value) is not int or (name == "$sort" and value not in (1, -1)):
@@ -177,6 +175,8 @@ def _operation(spec: ModelSpec, target: Resolved, written: str, name: str, value
     operator, convert = _OPERATORS[name]
     if operator in _OF_LISTS and target.shape.kind not in ("array", "any"):
         raise place.refuse(value, f"{name} needs a list, which this field is not.")
+    if name == "pull" and isinstance(value, Condition):
+        return operator, compile_element(spec, tuple(stored for stored, _ in target.steps), value)
     return operator, convert(target.shape, value, place)
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pydantic
 
 from ..exceptions import InvalidValueError, UnknownFieldError
-from ..schema import MappedModel, ModelSpec, spec_of
+from ..schema import ANY, MappedModel, ModelSpec, Shape, fields_of, spec_of
 from .changing import back_unless_saved
 from .saving import revalidate, save, stored_id
 
@@ -50,7 +50,8 @@ def sent(document: MappedModel, data: pydantic.BaseModel | Mapping[str, Any]) ->
     result: dict[str, Any] = {}
     for key, value in values.items():
         name = _name(spec, key)
-        result[name] = _whole(vars(document).get(name), value)
+        shape = spec.fields[name].shape if name in spec.fields else ANY
+        result[name] = _whole(shape, vars(document).get(name), value)
     return result
 
 
@@ -75,17 +76,34 @@ def _is_plain_name(key: Any) -> bool:
     return isinstance(key, str) and bool(key) and not key.startswith(("$", "_")) and not {".", "\0"} & set(key)
 
 
-def _whole(current: Any, value: Any) -> Any:
+def _whole(shape: Shape, current: Any, value: Any) -> Any:
     """Return a value for a field: a nested object that stands for a change is laid over what is there."""
-    if not isinstance(value, pydantic.BaseModel) or isinstance(value, MappedModel):
+    if shape.kind == "array" and type(value) in (list, tuple):
+        return [_whole(shape.element or ANY, None, item) for item in value]
+    if shape.kind == "mapping" and type(value) is dict:
+        return {key: _whole(shape.element or ANY, None, item) for key, item in value.items()}
+    if not isinstance(value, pydantic.BaseModel) or shape.kind == "any" or isinstance(value, _own_classes(shape)):
         return value
-    if type(value) is type(current):
-        return value
-    values = {name: getattr(value, name) for name in value.model_fields_set}
+    if isinstance(value, pydantic.RootModel):
+        return _whole(shape, current, value.root)
+    values = {
+        name: _whole(_member(shape, name), getattr(current, name, None), getattr(value, name))
+        for name in value.model_fields_set
+    }
     if not isinstance(current, pydantic.BaseModel):
-        return {name: _whole(None, inner) for name, inner in values.items()}
-    below = {**vars(current), **(current.__pydantic_extra__ or {})}
-    return {**below, **{name: _whole(below.get(name), inner) for name, inner in values.items()}}
+        return values
+    return {**vars(current), **(current.__pydantic_extra__ or {}), **values}
+
+
+def _own_classes(shape: Shape) -> tuple[type, ...]:
+    """Return the classes whose objects a field takes as they are."""
+    inside = [kind for member in shape.members for kind in _own_classes(member)]
+    return tuple(kind for kind in (shape.model, shape.annotation, *inside) if isinstance(kind, type))
+
+
+def _member(shape: Shape, name: str) -> Shape:
+    field = fields_of(shape.model).get(name) if shape.model is not None else None
+    return field.shape if field is not None else ANY
 
 
 def _adopt(document: MappedModel, values: Mapping[str, Any]) -> None:

@@ -82,7 +82,7 @@ async def _make(
 ) -> D | None:
     """Make the document, unless there is one now: then nothing changes, and None is returned."""
     spec, codec = spec_of(model), codec_of(model)
-    document = model(**first_values(spec, by, compiled))
+    document = model(**first_values(model, by, compiled))
     given = vars(document)[spec.id_field]
     if given is None:
         vars(document)[spec.id_field] = (await new_ids(model, 1))[0]

@@ -270,14 +270,13 @@ def convert_stored(shape: Shape) -> Callable[[Any], Any]:
     """Return the function that makes a decoded value what a field of that shape holds."""
     if shape.kind == "any":
         return lambda value: value
-    annotation = shape.annotation
-    validate = value_validator(annotation).validate_python
+    validate = value_validator(shape.hint).validate_python
 
     def convert(value: Any) -> Any:
         try:
             return validate(value)
         except ValidationError as error:
-            raise CorruptDocumentError(f"A stored value does not fit {annotation!r}: {error}.") from error
+            raise CorruptDocumentError(f"A stored value does not fit {shape.annotation!r}: {error}.") from error
 
     return convert
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import pydantic
+from pydantic.errors import PydanticSchemaGenerationError
 from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
@@ -32,6 +33,7 @@ class Shape:
         fields: The stored name and the shape of each member of a record, a document that a pipeline made; and of each
             field and position of a named tuple.
         is_open: Whether a record may have further members.
+        written: The annotation as it was written, where Pydantic knows the type only by what `Annotated` says of it.
     """
 
     annotation: Any
@@ -42,6 +44,12 @@ class Shape:
     optional: bool = False
     fields: Mapping[str, tuple[str, Shape]] = field(default_factory=dict, hash=False)
     is_open: bool = False
+    written: Any = None
+
+    @property
+    def hint(self) -> Any:
+        """The annotation, with all that Pydantic needs to know of the type."""
+        return self.annotation if self.written is None else self.written
 
 
 ANY = Shape(Any, "any")
@@ -65,7 +73,7 @@ def _build(annotation: Any) -> Shape:
         return ANY
     origin = get_origin(annotation)
     if origin is Annotated:
-        return shape_of(get_args(annotation)[0])
+        return _annotated(annotation)
     if isinstance(annotation, TypeAliasType):
         return shape_of(annotation.__value__)
     if origin is Union or origin is types.UnionType:
@@ -93,11 +101,36 @@ def _build(annotation: Any) -> Shape:
     return Shape(annotation, "scalar")
 
 
+def shape_of_field(info: FieldInfo) -> Shape:
+    """Return the shape of a field; what stood around its annotation is put back where it says how to read it."""
+    if any(hasattr(mark, "__get_pydantic_core_schema__") for mark in info.metadata):
+        return shape_of(Annotated[(info.annotation, *info.metadata)])
+    return shape_of(info.annotation)
+
+
 def markers_of(info: FieldInfo) -> list[Any]:
     """Return what the annotation of a field carries: `Annotated[int, mark] | None` as `Annotated[int | None, mark]`."""
     members = get_args(info.annotation) if get_origin(info.annotation) in (Union, types.UnionType) else ()
     inside = [mark for member in members if get_origin(member) is Annotated for mark in get_args(member)[1:]]
     return [*info.metadata, *inside]
+
+
+def _annotated(annotation: Any) -> Shape:
+    inner, *marks = get_args(annotation)
+    shape = shape_of(inner)
+    tells = any(hasattr(mark, "__get_pydantic_core_schema__") for mark in marks)
+    if shape.kind != "scalar" or not tells or _is_known(shape.annotation):
+        return shape
+    return replace(shape, written=annotation)
+
+
+def _is_known(annotation: Any) -> bool:
+    """Return whether Pydantic knows a type by itself."""
+    try:
+        pydantic.TypeAdapter(annotation)
+    except PydanticSchemaGenerationError:
+        return False
+    return True
 
 
 def _named_tuple(annotation: Any, plain: type) -> Shape:

@@ -18,7 +18,7 @@ from .deletion import SoftDeletion
 from .indexes import Indexed, IndexSpec, index_from, joined, marks_of
 from .kinds import Family, family_of
 from .settings import ModelConfig, settings_of
-from .shapes import ANY, Shape, shape_of
+from .shapes import ANY, Shape, shape_of_field
 from .signing import Signing
 from .versioning import Versioning
 
@@ -57,7 +57,7 @@ def fields_of(model: type[pydantic.BaseModel]) -> Fields:
             name: FieldSpec(
                 name,
                 "_id" if name == id_field else stored_name(name, info),
-                Shape(str, "scalar") if name == kind_field else shape_of(info.annotation),
+                Shape(str, "scalar") if name == kind_field else shape_of_field(info),
                 marks_of(info.annotation, info.metadata),
             )
             for name, info in model.__pydantic_fields__.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 import pytest
@@ -272,6 +272,72 @@ async def test_patch(register_any: Any) -> None:
     assert stored is not None
     assert (stored.name, stored.visits, stored.tags) == ("Ann", 3, ["x"])
     assert stored.address == ann.address == Address(city="Rome", zip="0001")
+
+
+class Cat(pydantic.BaseModel):
+    kind: Literal["cat"] = "cat"
+    lives: int = 9
+
+
+class Dog(pydantic.BaseModel):
+    kind: Literal["dog"] = "dog"
+    weight: int = 1
+
+
+class Nicknames(pydantic.RootModel[list[str]]): ...
+
+
+class Line(pydantic.BaseModel):
+    sku: str
+    count: int = Field(default=1, ge=1)
+
+
+class LinePatch(pydantic.BaseModel):
+    sku: str
+    count: int | None = None
+
+
+class NicknamesPatch(pydantic.RootModel[list[str]]): ...
+
+
+class OwnerPatch(pydantic.BaseModel):
+    lines: list[LinePatch] | None = None
+    by_sku: dict[str, LinePatch] | None = None
+    nicknames: NicknamesPatch | None = None
+
+
+class Owner(BaseModel):
+    pet: Cat | Dog | None = None
+    nicknames: Nicknames | None = None
+    lines: list[Line] = Field(default_factory=list)
+    by_sku: dict[str, Line] = Field(default_factory=dict)
+
+
+async def test_patch_takes_objects_of_the_fields_own_classes_whole(register_any: Any) -> None:
+    await register_any(Owner)
+    ann = await Owner.create()
+    for patch, field, expected in (
+        ({"pet": Cat()}, "pet", Cat()),
+        ({"pet": Dog(weight=3)}, "pet", Dog(weight=3)),
+        ({"nicknames": Nicknames(["a"])}, "nicknames", Nicknames(["a"])),
+        ({"lines": [Line(sku="a")]}, "lines", [Line(sku="a")]),
+    ):
+        await ann.patch(patch)
+        stored = await Owner.get_by_id(ann.id)
+        assert getattr(ann, field) == getattr(stored, field) == expected
+
+
+async def test_patch_takes_lists_and_dicts_of_objects_of_other_classes(register_any: Any) -> None:
+    await register_any(Owner)
+    ann = await Owner.create()
+    await ann.patch(OwnerPatch(lines=[LinePatch(sku="a"), LinePatch(sku="b", count=2)]))
+    await ann.patch(OwnerPatch(by_sku={"a.b": LinePatch(sku="a")}, nicknames=NicknamesPatch(["n"])))
+    stored = await Owner.filter(id=ann.id).one()
+    assert stored.lines == ann.lines == [Line(sku="a"), Line(sku="b", count=2)]
+    assert (stored.by_sku, stored.nicknames) == ({"a.b": Line(sku="a")}, Nicknames(["n"]))
+    with pytest.raises(ValidationError):
+        await ann.patch(OwnerPatch(lines=[LinePatch(sku="a", count=0)]))
+    assert len(ann.lines) == 2
 
 
 @pytest.mark.parametrize(
