@@ -14,7 +14,14 @@ from .documents import (
     split,
     unwrap,
 )
-from .schemas import cast_serializer, cast_validator, summary_validator, value_serializer, value_validator
+from .schemas import (
+    cast_serializer,
+    cast_validator,
+    summary_validator,
+    text_key,
+    value_serializer,
+    value_validator,
+)
 from .values import CODEC_OPTIONS, DRIVER_OPTIONS, WIRE_OPTIONS, encode_value, register_encoder
 
 __all__ = [
@@ -37,6 +44,7 @@ __all__ = [
     "register_encoder",
     "split",
     "summary_validator",
+    "text_key",
     "unwrap",
     "value_serializer",
     "value_validator",

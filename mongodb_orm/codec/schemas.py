@@ -375,10 +375,11 @@ def _innermost(node: Node) -> Node:
 
 
 def _text_keys(value: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-    return {_text_key(key): item for key, item in handler(value).items()}
+    return {text_key(key): item for key, item in handler(value).items()}
 
 
-def _text_key(key: Any) -> str:
+def text_key(key: Any) -> str:
+    """Return a key of a mapping as it is stored: BSON has only text."""
     if isinstance(key, str):
         return str(getattr(key, "value", key))
     if isinstance(key, datetime):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
 import pydantic
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaSerializer, SchemaValidator
 
-from ..codec import value_serializer
+from ..codec import text_key, value_serializer
 from ..exceptions import relocated
-from ..schema import ModelSpec, Resolved, Shape, fields_of
-from .casting import Place, refuse_operators
+from ..schema import ModelSpec, Resolved, Shape, fields_of, shape_of
+from .casting import Place, cast, refuse_operators
 
 _LISTS = frozenset({"list", "set", "frozenset", "tuple"})
 _WRAPPERS = frozenset({"default", "nullable", "definitions", "model-field", "json-or-python", "lax-or-strict"})
@@ -36,6 +36,23 @@ def fitted_element(spec: ModelSpec, target: Resolved, written: str, value: Any, 
     shape = target.shape.element if target.shape.kind == "array" and target.shape.element else target.shape
     refuse_operators(value, place)
     return _fitted(spec, (*(stored for stored, _ in target.steps), "0"), shape, written, value, place)
+
+
+def refuse_unfit_keys(target: Resolved, place: Place) -> None:
+    """Raise when a path makes a key of a mapping that could not be read again.
+
+    Raises:
+        InvalidValueError: When it does.
+    """
+    for part, above in target.steps:
+        while above.kind == "array" and above.element is not None:
+            above = above.element
+        key_type = next(iter(get_args(above.annotation)), str) if above.kind == "mapping" else str
+        if key_type in (str, Any) or part.startswith("$"):
+            continue
+        key = text_key(cast(shape_of(key_type), part, place))
+        if key != part:
+            raise place.refuse(part, f"the key {part!r} is stored as {key!r}.", "Write it like that.")
 
 
 def is_required(spec: ModelSpec, target: Resolved) -> bool:

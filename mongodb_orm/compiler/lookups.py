@@ -31,8 +31,8 @@ _MISFITS: dict[Fits, tuple[type, ...]] = {
     "members": (*_NUMBERS, *_MOMENTS, *_OTHERS),
     "number": (*_TEXTS, *_MOMENTS, bool, time, UUID, bson.ObjectId),
     "list": (*_TEXTS, bytes, *_NUMBERS, *_MOMENTS, *_OTHERS, Enum),
-    "date": (*_TEXTS, bytes, *_NUMBERS, *_OTHERS),
-    "time": (*_TEXTS, bytes, *_NUMBERS, *_OTHERS),
+    "date": (*_TEXTS, bytes, *_NUMBERS, *_OTHERS, Enum),
+    "time": (*_TEXTS, bytes, *_NUMBERS, *_OTHERS, Enum),
     "geo": (*_TEXTS, bytes, *_NUMBERS, *_MOMENTS, *_OTHERS, Enum),
 }
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
 from ..exceptions import InvalidValueError, UnknownFieldError, UnknownLookupError
 from ..expressions import Compare, Condition, Expression, FieldUpdate
-from ..schema import ModelSpec, Resolved, Shape, resolve
+from ..schema import ModelSpec, Resolved, Shape, is_set, member_names, resolve
 from .agg_expressions import refuse_javascript
 from .calculations import CalculationCompiler
 from .casting import Place, cast, cast_all, listed, refuse_operators
 from .filters import compile_filter_on
-from .fitting import fitted, fitted_element, is_required
+from .fitting import fitted, fitted_element, is_required, refuse_unfit_keys
 from .keywords import root_shape, split_path
+from .lookups import fits
 from .names import Scope
 from .projections import field_path
 
@@ -59,8 +61,8 @@ _OPERATORS: dict[str, tuple[str, Callable[[Shape, Any, Place], Any]]] = {
     "pop": ("$pop", lambda shape, value, place: _end(value, place)),
     "bit": ("$bit", lambda shape, value, place: _bits(value, place)),
     "set_on_insert": ("$setOnInsert", cast),
-    "unset": ("$unset", lambda shape, value, place: ""),
-    "current_date": ("$currentDate", lambda shape, value, place: True),
+    "unset": ("$unset", lambda shape, value, place: _asked(value, place) and ""),
+    "current_date": ("$currentDate", lambda shape, value, place: _asked(value, place)),
 }
 
 
@@ -76,7 +78,31 @@ _ELEMENT = {
     "add_all_to_set": ("$addToSet", True),
 }
 """Operators that put elements into a list, and whether they take several."""
-_OF_LISTS = frozenset({"$push", "$addToSet", "$pull", "$pullAll", "$pop"})
+_OF_LISTS = frozenset({"push", "push_all", "add_to_set", "add_all_to_set", "pull", "pull_all", "pop"})
+_OF_NUMBERS = frozenset({"inc", "mul", "bit"})
+_FRACTIONS = (float, Decimal)
+
+
+def _refuse_unfit(name: str, shape: Shape, value: Any, place: Place) -> None:
+    """Raise when an operator cannot work on what a field holds, or would make of it what the field cannot hold."""
+    if shape.kind == "any":
+        return
+    if name in _OF_LISTS and shape.kind != "array":
+        raise place.refuse(value, f"{name} needs a list, which this field is not.")
+    if name in ("push", "push_all") and is_set(shape):
+        raise place.refuse(value, "the field is a set, into which push puts twice what is there.", "Use add_to_set.")
+    if name in _OF_NUMBERS and (shape.kind == "array" or shape.annotation is bytes or not fits("number", shape)):
+        raise place.refuse(value, f"{name} needs a number, which this field is not.")
+    if name == "bit" and isinstance(shape.annotation, type) and issubclass(shape.annotation, _FRACTIONS):
+        raise place.refuse(value, "bit needs whole numbers.")
+    if name == "current_date" and (shape.kind == "array" or not fits("time", shape)):
+        raise place.refuse(value, "current_date needs a datetime, which this field is not.")
+
+
+def _asked(value: Any, place: Place) -> bool:
+    if value is True:
+        return True
+    raise place.refuse(value, "the value is True; to change nothing, leave the keyword out.")
 
 
 def _end(value: Any, place: Place) -> int:
@@ -161,6 +187,9 @@ def refuse_conflicts(spec: ModelSpec, update: Operators) -> None:
 
 
 def _operation(spec: ModelSpec, target: Resolved, written: str, name: str, value: Any, place: Place) -> tuple[str, Any]:
+    if name != "unset":
+        refuse_unfit_keys(target, place)
+    _refuse_unfit(name, target.shape, value, place)
     if name == "set" and isinstance(value, Expression):
         return "$set", Computed(CalculationCompiler(spec.name, spec.documents).value(value))
     if name in _WHOLE:
@@ -173,8 +202,6 @@ def _operation(spec: ModelSpec, target: Resolved, written: str, name: str, value
     if name == "unset" and is_required(spec, target):
         raise place.refuse(None, "the field is required, so a document without it could not be read.")
     operator, convert = _OPERATORS[name]
-    if operator in _OF_LISTS and target.shape.kind not in ("array", "any"):
-        raise place.refuse(value, f"{name} needs a list, which this field is not.")
     if name == "pull" and isinstance(value, Condition):
         return operator, compile_element(spec, tuple(stored for stored, _ in target.steps), value)
     return operator, convert(target.shape, value, place)
@@ -255,7 +282,9 @@ def _split(spec: ModelSpec, keyword: str) -> tuple[Resolved, str]:
         return target, rest[0]
     if not target.stored:
         raise UnknownFieldError(spec.name, rest[0], list(spec.fields))
-    raise UnknownLookupError(spec.name, target.stored, "__".join(rest), ["set", *_OPERATORS])
+    unknown = "__".join(rest)
+    known = [*member_names(target.shape), "set", *_OPERATORS]
+    raise UnknownLookupError(spec.name, path[: -len(unknown) - 2], unknown, known)
 
 
 def _ends_path(shape: Shape, part: str) -> bool:

@@ -62,7 +62,7 @@ def set_on_insert(field: Any, value: Any) -> FieldUpdate:
 
 def unset(field: Any) -> FieldUpdate:
     """Remove the field from the document."""
-    return FieldUpdate(path_text(field), "unset")
+    return FieldUpdate(path_text(field), "unset", True)
 
 
 def inc(field: Any, by: Any = 1) -> FieldUpdate:

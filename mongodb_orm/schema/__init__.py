@@ -22,7 +22,7 @@ from .mapped import (
 )
 from .registry import model_for, remember
 from .settings import LoadValidation, ModelConfig
-from .shapes import ANY, Shape, markers_of, shape_of
+from .shapes import ANY, Shape, is_set, markers_of, shape_of
 from .signing import Signing
 from .spec import FieldSpec, ModelSpec, Resolved, fields_of, member_names, resolve, resolve_from, step, stored_name
 from .versioning import Versioning
@@ -53,6 +53,7 @@ __all__ = [
     "is_deleted",
     "is_doubtful",
     "is_new",
+    "is_set",
     "keys_from",
     "mark_deleted",
     "markers_of",

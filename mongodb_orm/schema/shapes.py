@@ -108,6 +108,12 @@ def shape_of_field(info: FieldInfo) -> Shape:
     return shape_of(info.annotation)
 
 
+def is_set(shape: Shape) -> bool:
+    """Return whether what is stored as an array is a set, which has nothing twice."""
+    plain = get_origin(shape.annotation) or shape.annotation
+    return isinstance(plain, type) and issubclass(plain, Set)
+
+
 def markers_of(info: FieldInfo) -> list[Any]:
     """Return what the annotation of a field carries: `Annotated[int, mark] | None` as `Annotated[int | None, mark]`."""
     members = get_args(info.annotation) if get_origin(info.annotation) in (Union, types.UnionType) else ()

@@ -14,7 +14,7 @@ import pytest
 from pydantic import Field, PlainSerializer, PlainValidator, SecretStr
 from pydantic_core import core_schema
 
-from mongodb_orm import BaseModel, Q, updates
+from mongodb_orm import BaseModel, InvalidValueError, Q, UnknownLookupError, updates
 
 
 class Color(Enum):
@@ -257,3 +257,46 @@ async def test_moments_keep_what_mongodb_keeps(register_any: Any) -> None:
     sample = await Sample.create()
     await sample.update(moment=datetime(2024, 1, 1, 12, 0, 0, 123456))
     assert sample.moment == datetime(2024, 1, 1, 12, 0, 0, 123000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("days__inc", 1),
+        ("moment__inc", 1),
+        ("data__mul", 2),
+        ("address__inc", 1),
+        ("share__bit", {"or": 1}),
+        ("price__bit", {"or": 1}),
+        ("number__current_date", True),
+        ("day__current_date", True),
+        ("color__current_date", True),
+        ("moment__current_date", False),
+        ("days__unset", False),
+        ("days__unset", None),
+        ("colors__push", "red"),
+        ("colors__push_all", ["red"]),
+        ("by_day__x", {}),
+        ("by_day__2020-01-01__x", 1),
+        ("by_day__2020-01-01__01__inc", 1),
+        ("by_color__green", "5 EUR"),
+        ("by_token__0", {}),
+    ],
+)
+async def test_what_could_not_be_read_again_or_makes_no_sense_is_refused_before_a_trip(field: str, value: Any) -> None:
+    with pytest.raises(InvalidValueError) as caught:  # no connection is registered, so nothing can have been sent
+        await Sample.all().update(**{field: value})
+    assert caught.value.field == field
+
+
+async def test_a_key_that_is_no_key_any_more_can_be_removed(register_any: Any) -> None:
+    await register_any(Sample)
+    sample = await Sample.create(by_color={"red": "5 EUR"})
+    await Sample.all().update(by_color__red__unset=True)
+    await Sample.all().update(updates.unset("by_color.green"))
+    assert (await sample.refresh_from_db()).by_color == {}
+
+
+async def test_an_unknown_member_is_an_error_that_names_the_members() -> None:
+    with pytest.raises(UnknownLookupError, match="city"):
+        await Sample.all().update(address__town="x")
