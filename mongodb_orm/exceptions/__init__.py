@@ -82,7 +82,7 @@ from .queries import (
 from .root import (
     MongoDBORMError,
 )
-from .validation import refused, relocated
+from .validation import refused, relocated, shifted
 
 __all__ = [
     "BulkDuplicateError",
@@ -121,4 +121,5 @@ __all__ = [
     "ValidationError",
     "refused",
     "relocated",
+    "shifted",
 ]

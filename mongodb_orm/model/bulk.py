@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ..persistence import bulk, bulk_deleting, bulk_saving, bulk_writing
+from ..persistence import bulk, bulk_deleting, bulk_saving, streaming
 from ..persistence.bulk_saving import BulkSaved
 from ..persistence.progressing import Progress
 from .writing import WritableModel
@@ -52,7 +52,8 @@ class BulkModel(WritableModel):
         Args:
             items: Mappings of values or new objects, from any iterable or async iterable.
             chunk_size: How many are validated and sent together.
-            ordered: Whether to stop at the first document that the server refuses.
+            ordered: Whether to stop at the first document that the server refuses; otherwise all that were refused are
+                told when the stream has ended.
             progress: A function, plain or async, that is called after each chunk with how many are done and how many
                 there are, None when that is not known.
 
@@ -61,13 +62,13 @@ class BulkModel(WritableModel):
 
         Raises:
             ValidationError: When an item does not fit. Its chunk is not stored; the chunks before it are, as a note of
-                the error says.
-            BulkError: When the server refuses some of a chunk.
+                the error says. Locations begin with the position in the stream.
+            BulkError: When the server refuses some; positions are those in the stream.
 
         Example:
             >>> await User.bulk_insert(csv.DictReader(file))
         """
-        return await bulk_writing.bulk_insert(cls, items, chunk_size=chunk_size, ordered=ordered, progress=progress)
+        return await streaming.bulk_insert(cls, items, chunk_size=chunk_size, ordered=ordered, progress=progress)
 
     @classmethod
     async def bulk_save(cls, objects: Iterable[Self], *, ordered: bool = False) -> BulkSaved:

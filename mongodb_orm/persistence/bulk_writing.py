@@ -1,74 +1,19 @@
-"""Writes of several models gathered and sent together: bulk writers, units of work, streams."""
+"""Writes of several models gathered and sent together: bulk writers and units of work."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sized
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from ..connections.attempts import run_transaction
 from ..exceptions import ConfigurationError, InvalidValueError
-from ..schema import MappedModel, spec_of
-from . import bulk, bulk_deleting, bulk_saving
+from ..schema import MappedModel
+from . import bulk_deleting, bulk_saving
 from .progressing import Progress, check_progress, report
 
 D = TypeVar("D", bound=MappedModel)
 
 _SIZE = 1000
-
-
-async def bulk_insert(
-    model: type[MappedModel],
-    items: Iterable[Any] | AsyncIterable[Any],
-    *,
-    chunk_size: int = _SIZE,
-    ordered: bool = True,
-    progress: Progress | None = None,
-) -> int:
-    """Insert documents as they come, a chunk at a time, and keep none; return how many were inserted.
-
-    Raises:
-        ValidationError: When an item does not fit; its chunk is not stored, those before it are, as a note says.
-        BulkError: When the server refuses some of a chunk; likewise.
-    """
-    if isinstance(chunk_size, bool) or not isinstance(chunk_size, int) or chunk_size < 1:
-        raise ConfigurationError(f"chunk_size is a whole number from 1, not {chunk_size!r}.")
-    check_progress(progress)
-    total = len(items) if isinstance(items, Sized) else None
-    done = 0
-    try:
-        async for chunk in _chunks(model, items, chunk_size):
-            await bulk.bulk_create(model, chunk, ordered=ordered)
-            done += len(chunk)
-            await report(progress, done, total)
-    except BaseException as error:
-        error.add_note(f"{done} documents of the chunks before were stored.")
-        raise
-    return done
-
-
-async def _chunks(model: type[MappedModel], items: Any, size: int) -> AsyncIterator[list[Any]]:
-    chunk: list[Any] = []
-    async for item in _each(model, items):
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-async def _each(model: type[MappedModel], items: Any) -> AsyncIterator[Any]:
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item
-    elif isinstance(items, Iterable) and not isinstance(items, str | bytes | Mapping):
-        for item in items:
-            yield item
-    else:
-        raise InvalidValueError(
-            "An iterable or async iterable of mappings or objects is needed.", model=spec_of(model).name, value=items
-        )
 
 
 class BulkWriter:
