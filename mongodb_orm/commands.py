@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from .types import Document, Filter, Sort, UpdateResult
+from .types import Document, Filter, Sort, Target, UpdateResult
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -129,6 +129,12 @@ class DeleteOne(NamedTuple):
     filter: Filter
 
 
+class InsertDocument(NamedTuple):
+    """One insertion of a bulk write; the encoded document must carry its `_id`."""
+
+    document: bytes
+
+
 class BulkAnswer(NamedTuple):
     """What a bulk write did."""
 
@@ -147,6 +153,25 @@ class BulkWrite(Command[BulkAnswer]):
     def filter(self) -> Filter:
         """The documents that it is about, by the ids in the filters."""
         return {"_id": {"$in": [operation.filter.get("_id") for operation in self.operations]}}
+
+
+class Placed(NamedTuple):
+    """One write of a bulk write across collections, and where it goes."""
+
+    target: Target
+    operation: InsertDocument | UpdateOne | DeleteOne
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkWriteAcross(Command[tuple[int, ...]]):
+    """Insert, update and remove documents of several collections in one trip.
+
+    It is answered with the positions of the writes that made or found a document. When the server refuses some, a
+    `BulkError` has those positions as `written`.
+    """
+
+    operations: Sequence[Placed]
+    ordered: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from . import monitoring, sightings
-from .commands import Aggregate, Command, Find, Watch
+from .commands import (
+    Aggregate,
+    BulkWriteAcross,
+    Command,
+    DeleteOne,
+    Find,
+    InsertDocument,
+    Placed,
+    UpdateOne,
+    Watch,
+)
 from .connections import Connection, connections
 from .connections.units import unit_for
 from .exceptions import BulkError, DuplicateDocumentError, MongoDBORMError
@@ -51,24 +61,78 @@ async def run(
     if monitoring.callers.are_noted:
         command = monitoring.with_caller(command)
     start = time.perf_counter()
-    failure: BaseException | None = None
-    unit = unit_for(connection.driver, command, spec.name) if ambient else None
     try:
-        if unit is None:
-            answer = await connection.driver.execute(target, command)
-        else:
-            with unit.using() as session:
-                answer = await connection.driver.execute(target, command, session)
+        answer = await _execute(connection, target, command, ambient)
     except BaseException as error:
-        failure = error
         _give_model_names(spec.names, error)
         raise
-    finally:
-        _tell(target, command, start, failure)
     filter_ = getattr(command, "filter", None)
     if filter_ and collection is None and getattr(command, "collation", None) is None:
         sightings.note(spec, filter_, getattr(command, "sort", ()), time.perf_counter() - start)
     return answer
+
+
+class Write(NamedTuple):
+    """One write of `run_across`: of a model, in its own database or in another one."""
+
+    model: type[MappedModel]
+    database: str | None
+    operation: InsertDocument | UpdateOne | DeleteOne
+
+
+async def writes_across(models: Sequence[type[MappedModel]]) -> bool:
+    """Return whether one command may write to the collections of all these models."""
+    drivers = [(await connection_for(model)).driver for model in models]
+    return all(driver.client is drivers[0].client for driver in drivers) and await drivers[0].writes_across()
+
+
+async def run_across(writes: Sequence[Write], *, ordered: bool) -> tuple[int, ...]:
+    """Write to the collections of several models on one connection by one command.
+
+    Args:
+        writes: What to write, in this order.
+        ordered: Whether to stop at the first that the server refuses.
+
+    Returns:
+        The positions of the writes that made or found a document.
+
+    Raises:
+        BulkError: When the server refuses some; `written` has the positions then.
+        MongoDBORMError: What the driver says, translated; names of fields are the models'.
+    """
+    connection = await connection_for(writes[0].model)
+    placed: list[Placed] = []
+    for model, database, operation in writes:
+        spec = spec_of(model)
+        own = (await connection_for(model)).database
+        placed.append(Placed(Target(database or own, spec.collection, spec.name), operation))
+    targets = list(dict.fromkeys(target for target, _ in placed))
+    whole = Target(*(", ".join(dict.fromkeys(names)) for names in zip(*targets, strict=True)))
+    command = BulkWriteAcross(operations=placed, ordered=ordered)
+    if monitoring.callers.are_noted:
+        command = monitoring.with_caller(command)
+    try:
+        return await _execute(connection, whole, command, ambient=True)
+    except BulkError as error:
+        for failure in error.failures:
+            _give_model_names(spec_of(writes[failure.index].model).names, failure.error)
+        raise
+
+
+async def _execute(connection: Connection, target: Target, command: Command[R], ambient: bool) -> R:
+    start = time.perf_counter()
+    failure: BaseException | None = None
+    unit = unit_for(connection.driver, command, target.model) if ambient else None
+    try:
+        if unit is None:
+            return await connection.driver.execute(target, command)
+        with unit.using() as session:
+            return await connection.driver.execute(target, command, session)
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        _tell(target, command, start, failure)
 
 
 async def stream(

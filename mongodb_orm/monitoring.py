@@ -21,6 +21,7 @@ OPERATIONS: Mapping[str, str] = {
     "InsertOne": "create",
     "InsertMany": "bulk_create",
     "BulkWrite": "bulk_write",
+    "BulkWriteAcross": "bulk_write",
     "FindAndDelete": "find_one_and_delete",
     "FindAndUpdate": "find_one_and_update",
     "EstimatedCount": "estimated_count",
@@ -37,10 +38,10 @@ class CommandEvent:
     """A command that ended.
 
     Attributes:
-        model: The model's name.
+        model: The model's name; of a command for several, as `BulkWriter` sends it, the names with commas between.
         operation: The verb: `"filter"`, `"create"`, `"update"`, ...
-        database: The database's name.
-        collection: The collection's name.
+        database: The database's name, or names.
+        collection: The collection's name, or names.
         command: What was sent, under stored names and with its values.
         shape: Its filter or pipeline with every value replaced by `?`: safe for a log.
         started_at: When it was sent, in seconds since the epoch.

@@ -62,6 +62,10 @@ class Driver(Protocol):
         """Run a command that has one answer."""
         ...
 
+    async def writes_across(self) -> bool:
+        """Return whether one command may write to several collections: whether it takes a `BulkWriteAcross`."""
+        ...
+
     async def start_session(self, *, causal: bool) -> Any:
         """Begin a session; a transaction needs one."""
         ...

@@ -218,11 +218,8 @@ def _bulk(error: BaseException, target: Target | None) -> MongoDBORMError:
     details: Mapping[str, Any] = getattr(error, "details", None) or {}
     write_errors = sorted(details.get("writeErrors", ()), key=lambda entry: entry["index"])
     if not write_errors:
-        concern = (details.get("writeConcernErrors") or [{}])[-1]
-        if concern.get("code") in _TIMEOUT_CODES:
-            return _timeout(error, target)
-        return _unconfirmed_write(concern.get("code"), error, target)
-    failures = tuple(BulkFailure(entry["index"], _write_error(entry, target)) for entry in write_errors)
+        return unconfirmed(error, target)
+    failures = tuple(BulkFailure(entry["index"], write_error(entry, target)) for entry in write_errors)
     return BulkError(
         f"{len(failures)} documents could not be written.",
         model=target.model if target else "",
@@ -231,7 +228,17 @@ def _bulk(error: BaseException, target: Target | None) -> MongoDBORMError:
     )
 
 
-def _write_error(entry: Mapping[str, Any], target: Target | None) -> MongoDBORMError:
+def unconfirmed(error: BaseException, target: Target | None) -> MongoDBORMError:
+    """Return the error for a bulk write that was done, and that too few members confirmed."""
+    details: Mapping[str, Any] = getattr(error, "details", None) or {}
+    concern = (details.get("writeConcernErrors") or [{}])[-1]
+    if concern.get("code") in _TIMEOUT_CODES:
+        return _timeout(error, target)
+    return _unconfirmed_write(concern.get("code"), error, target)
+
+
+def write_error(entry: Mapping[str, Any], target: Target | None) -> MongoDBORMError:
+    """Return the error for one write of a bulk write that the server refused, from what it says of it."""
     return _operation(driver_errors.WriteError(entry.get("errmsg", ""), entry.get("code"), dict(entry)), target)
 
 

@@ -143,6 +143,10 @@ class MemoryDriver(PyMongoDriver):
                 raise _lacks(_DECIMALS) from error
             raise OperationError(f"The memory backend cannot run this: {error}.") from error
 
+    async def writes_across(self) -> bool:
+        """Say no: mongomock writes to one collection at a time."""
+        return False
+
     async def start_session(self, *, causal: bool) -> Any:
         """Refuse: mongomock has no sessions."""
         raise _lacks("sessions and transactions")

@@ -9,13 +9,14 @@ import bson
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo import errors as pymongo_errors
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import BulkWriteError, ClientBulkWriteException, OperationFailure
 
 from ..codec import CODEC_OPTIONS, DRIVER_OPTIONS, WIRE_OPTIONS, decode
 from ..commands import (
     Aggregate,
     BulkAnswer,
     BulkWrite,
+    BulkWriteAcross,
     Command,
     Count,
     CreateIndex,
@@ -35,6 +36,7 @@ from ..commands import (
 )
 from ..exceptions import BulkError
 from ..types import Document, Target, UpdateResult
+from .across import operations_across, positions_found, translate_across
 from .arguments import RAW_OPTIONS, READ_PREFERENCES, bulk_operations, deadline, given, hint
 from .base import ALL_FEATURES
 from .cancelling import cancellations, obey_cancellation
@@ -219,6 +221,18 @@ class PyMongoDriver(Sessions, Vitals, Watching):
             raise translate(error, target) from error
         return BulkAnswer(result.matched_count, result.deleted_count)
 
+    async def _bulk_write_across(self, target: Target, command: BulkWriteAcross, session: Any) -> tuple[int, ...]:
+        try:
+            result = await self.client.bulk_write(
+                operations_across(command),
+                ordered=command.ordered,
+                verbose_results=True,  # a summary cannot tell which update found nothing
+                **given(session=session, comment=command.comment),
+            )
+        except ClientBulkWriteException as error:
+            raise translate_across(error, [placed.target for placed in command.operations], target) from error
+        return positions_found(result)
+
     async def _update(self, target: Target, command: Update, session: Any) -> UpdateResult:
         collection = self._collection(target)
         method = collection.update_many if command.many else collection.update_one
@@ -328,6 +342,7 @@ class PyMongoDriver(Sessions, Vitals, Watching):
         InsertOne: _insert_one,
         InsertMany: _insert_many,
         BulkWrite: _bulk_write,
+        BulkWriteAcross: _bulk_write_across,
         Update: _update,
         Delete: _delete,
         FindAndUpdate: _find_and_update,

@@ -113,6 +113,10 @@ class RecordingDriver:
             answer = encode(answer, model=target.model)
         return cast(R, answer)
 
+    async def writes_across(self) -> bool:
+        """Say no: each collection has commands of its own."""
+        return False
+
     async def start_session(self, *, causal: bool) -> Any:
         """Begin a session that records nothing."""
         return self

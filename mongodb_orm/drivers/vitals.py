@@ -7,19 +7,23 @@ from typing import Any
 
 import pymongo
 from pymongo import errors as pymongo_errors
+from pymongo.errors import OperationFailure
 
 from ..exceptions import MongoDBORMError
 from ..types import Document
 from .base import ServerInfo
-from .errors import DRIVER_ERRORS, translate
+from .errors import DRIVER_ERRORS, translate, translated
 
 _OWN_PART = 0.9  # of a health check's deadline: what ends before the caller's own can tell the reason
+_MONGODB_8 = 25  # its wire version
+_INVALID_LENGTH = 16
 
 
 class Vitals:
     """The part of a driver that knows servers, not collections."""
 
     client: Any
+    _takes_bulk_write: bool | None = None
 
     async def ping(self, timeout: float) -> None:
         """Ask for a sign of life; the driver's own deadline ends threads and sockets, not only the wait."""
@@ -38,6 +42,34 @@ class Vitals:
             topology,
             {"max_size": options.max_pool_size or 0, "min_size": options.min_pool_size, **self._pool_use()},
         )
+
+    async def writes_across(self) -> bool:
+        """Return whether one command may write to several collections, which MongoDB 8.0 and later have.
+
+        PyMongo offers it neither to clients that encrypt nor to ordered writes that nobody acknowledges.
+        """
+        if self._client_options().auto_encryption_opts or not self._native_client().write_concern.acknowledged:
+            return False
+        with translated():
+            if not self._topology().has_known_servers:
+                await self._find_server()
+            if (self._topology().common_wire_version or 0) < _MONGODB_8:
+                return False
+            if self._takes_bulk_write is None:
+                self._takes_bulk_write = await self._knows_bulk_write()
+            return self._takes_bulk_write
+
+    async def _knows_bulk_write(self) -> bool:
+        """Ask, once, with a command that holds no writes.
+
+        A server in the midst of an upgrade has MongoDB 8's wire version and refuses its commands, as long as its
+        `featureCompatibilityVersion` is lower; so do services that only resemble MongoDB.
+        """
+        try:
+            await self.client.admin.command({"bulkWrite": 1, "ops": [], "nsInfo": []})
+        except OperationFailure as error:
+            return error.code == _INVALID_LENGTH
+        return False
 
     async def _find_server(self) -> None:
         """Wait for a server no longer than the configuration says.

@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry import metrics, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from ..commands import BulkWrite, Command, InsertMany, RunCommand
+from ..commands import BulkWrite, BulkWriteAcross, Command, InsertMany, RunCommand
 from ..exceptions import MongoDBORMError
 from ..monitoring import CommandEvent, add_command_listener
 
@@ -25,6 +25,7 @@ _SERVER_COMMANDS: Mapping[str, str] = {
     "InsertOne": "insert",
     "InsertMany": "insert",
     "BulkWrite": "bulkWrite",
+    "BulkWriteAcross": "bulkWrite",
     "FindAndUpdate": "findAndModify",
     "FindAndDelete": "findAndModify",
     "Watch": "aggregate",
@@ -86,10 +87,11 @@ def _attributes(event: CommandEvent) -> dict[str, Any]:
     attributes: dict[str, Any] = {
         "db.system.name": "mongodb",
         "db.namespace": event.database,
-        "db.collection.name": event.collection,
         "db.operation.name": name,
         "db.query.summary": f"{name} {event.collection}",
     }
+    if not _is_of_several(event.command):
+        attributes["db.collection.name"] = event.collection
     if event.error is not None:
         attributes["error.type"] = type(event.error).__name__
         code = event.error.code if isinstance(event.error, MongoDBORMError) else None
@@ -105,10 +107,14 @@ def _details(event: CommandEvent) -> dict[str, Any]:
         details["db.query.text"] = json.dumps(shape, default=str)
     command = event.command
     written = command.documents if isinstance(command, InsertMany) else ()
-    size = len(command.operations if isinstance(command, BulkWrite) else written)
+    size = len(command.operations if isinstance(command, BulkWrite | BulkWriteAcross) else written)
     if size > 1:
         details["db.operation.batch.size"] = size
     return details
+
+
+def _is_of_several(command: Command[Any]) -> bool:
+    return isinstance(command, BulkWriteAcross) and len({placed.target for placed in command.operations}) > 1
 
 
 def _server_command(command: Command[Any]) -> str:

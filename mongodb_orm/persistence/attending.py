@@ -67,43 +67,54 @@ def attended(
 
 
 async def attend(event: type[Event], documents: Sequence[MappedModel], write: Callable[[], Awaitable[R]]) -> R:
+    """Write objects to all of which the same happens; see `attend_all`."""
+    return await attend_all(((event, documents),), write)
+
+
+async def attend_all(
+    happening: Sequence[tuple[type[Event], Sequence[MappedModel]]], write: Callable[[], Awaitable[R]]
+) -> R:
     """Write objects with everything that has to run around it.
 
     Hooks run before; what they changed is taken back on the objects that were not written after all. Hooks and notices
     of those that were written come after.
 
     Args:
-        event: What happens: `Create`, `Update`, `Delete` or `Restore`.
-        documents: The objects.
+        happening: What happens to which objects: `Create`, `Update`, `Delete` or `Restore`; each object comes once.
         write: Writes them, and gives those that it wrote a new snapshot; an answer of False says that nothing was
             there to be written.
     """
-    pairs = [(document, raw_of(document)) for document in documents]
+    parts = [(event, [(document, raw_of(document)) for document in documents]) for event, documents in happening]
     mementos: list[_Memento] = []
     is_begun = False
     try:
-        for leading in _LEADING.get(event, (event,)):
-            for document in documents:
-                hooks = hooks_of(type(document)).before.get(leading)
-                if hooks and not is_skipped(leading):
-                    mementos.append(_Memento(document))
-                    await run_hooks(hooks, document)
+        for event, pairs in parts:
+            for leading in _LEADING.get(event, (event,)):
+                for document, _ in pairs:
+                    hooks = hooks_of(type(document)).before.get(leading)
+                    if hooks and not is_skipped(leading):
+                        mementos.append(_Memento(document))
+                        await run_hooks(hooks, document)
         is_begun = True
         result = await write()
     except BaseException as error:
-        written = [pair for pair in pairs if raw_of(pair[0]) is not pair[1]]
-        done = {id(document) for document, _ in written}
-        others = [pair for pair in pairs if id(pair[0]) not in done]
-        doubts = doubts_of(event, others) if observers and is_begun and is_unknown(error) else []
+        done: set[int] = set()
+        after: list[Callable[[], Awaitable[None]]] = []
+        with_hooks = isinstance(error, Exception)  # a cancelled task does no more than it must
+        for event, pairs in parts:
+            written = _written_of(pairs)
+            done.update(id(document) for document, _ in written)
+            after.append(partial(_conclude, event, written, with_hooks=with_hooks))
+            if observers and is_begun and is_unknown(error):
+                after += _tellings(doubts_of(event, [pair for pair in pairs if id(pair[0]) not in done]))
         for memento in reversed(mementos):
             if id(memento.document) not in done:
                 memento.restore()
-        with_hooks = isinstance(error, Exception)  # a cancelled task does no more than it must
-        await call_all([partial(_conclude, event, written, with_hooks=with_hooks), *_tellings(doubts)])
+        await call_all(after)
         raise
-    written = [pair for pair in pairs if raw_of(pair[0]) is not pair[1]]
-    if written and not _says_no(result):
-        await _conclude(event, written)
+    if not _says_no(result):
+        concluded = ((event, _written_of(pairs)) for event, pairs in parts)
+        await call_all([partial(_conclude, event, written) for event, written in concluded if written])
     return result
 
 
@@ -251,6 +262,11 @@ async def run_hooks(hooks: Sequence[Hook], subject: Any, model: type[MappedModel
             answer = target(subject)
         if inspect.isawaitable(answer):
             await answer
+
+
+def _written_of(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the objects that have a new snapshot, which are those that were written."""
+    return [pair for pair in pairs if raw_of(pair[0]) is not pair[1]]
 
 
 def _says_no(answer: object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..codec import codec_of
@@ -57,38 +57,77 @@ async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = T
     return await create_all(model, documents, ordered)
 
 
-async def create_all(model: type[D], documents: list[D], ordered: bool) -> list[D]:
+async def create_all(
+    model: type[D], documents: list[D], ordered: bool, positions: Sequence[int] | None = None
+) -> list[D]:
     """Insert new objects that were validated.
 
+    Args:
+        model: The model class.
+        documents: The objects.
+        ordered: Whether to stop at the first that the server refuses.
+        positions: What locations in a `ValidationError` begin with; the positions in `documents` unless given.
+
     Raises:
+        ValidationError: When what hooks made of an object does not fit, or a validator complains.
         BulkError: When the server refuses some.
     """
-    spec = spec_of(model)
-    for document in documents if is_open.count else ():
-        touch(document)
-    if any(hooks_of(kind) for kind in set(map(type, documents))):
-        for document in documents:
-            revalidate(document)
-        await validate(documents, bulk=True)
-    without_id = [document for document in documents if vars(document)[spec.id_field] is None]
-    given = [vars(document)[spec.id_field] for document in documents if vars(document)[spec.id_field] is not None]
-    if without_id:
-        for document, id_ in zip(without_id, await new_ids(model, len(without_id)), strict=True):
-            vars(document)[spec.id_field] = id_
+    await check_new(documents, range(len(documents)) if positions is None else positions)
+    without_id = lacking_ids(documents)
+    given = highest_id(documents) if len(without_id) < len(documents) else None
+    await give_ids(model, without_id)
     try:
         raws = _dump_all(documents)
         failures, written = await _insert(model, documents, raws, ordered)
     except (MongoDBORMError, ValidationError) as error:
         if is_certain(error):
-            _forget_ids(without_id)
+            forget_ids(without_id)
         raise
     if failures:
-        _forget_ids(without_id)
+        forget_ids(without_id)
         raise bulk_error(model, failures, written) from failures[0].error
-    numbers = [id_ for id_ in given if isinstance(id_, int)]
-    if numbers:
-        await note_given_id(model, max(numbers))
+    if given is not None:
+        await note_given_id(model, given)
     return documents
+
+
+async def check_new(documents: Sequence[MappedModel], positions: Sequence[int]) -> None:
+    """Make new objects ready for what hooks and validators may do to them.
+
+    Raises:
+        ValidationError: When what hooks made of an object does not fit, or a validator complains.
+    """
+    for document in documents if is_open.count else ():
+        touch(document)
+    if any(hooks_of(kind) for kind in set(map(type, documents))):
+        for document in documents:
+            revalidate(document)
+        await validate(documents, places=positions)
+
+
+def lacking_ids(documents: Iterable[D]) -> list[D]:
+    """Return the objects that have no id yet."""
+    return [document for document in documents if vars(document)[document.__mongo_id_field__] is None]
+
+
+def highest_id(documents: Iterable[MappedModel]) -> int | None:
+    """Return the highest of the ids that are numbers, None when none is."""
+    ids = (vars(document)[document.__mongo_id_field__] for document in documents)
+    return max((id_ for id_ in ids if isinstance(id_, int)), default=None)
+
+
+async def give_ids(model: type[MappedModel], documents: Sequence[MappedModel]) -> None:
+    """Give ids to new objects of one collection; at most one trip however many they are."""
+    if documents:
+        for document, id_ in zip(documents, await new_ids(model, len(documents)), strict=True):
+            vars(document)[document.__mongo_id_field__] = id_
+
+
+def forget_ids(documents: Iterable[MappedModel]) -> None:
+    """Take back the ids of objects that were not stored after all."""
+    for document in documents:
+        if is_new(document):
+            vars(document)[document.__mongo_id_field__] = None
 
 
 def _build_all(model: type[D], items: list[Any]) -> list[D]:
@@ -144,7 +183,7 @@ async def _insert(
 ) -> tuple[list[BulkFailure], list[int]]:
     failures: list[BulkFailure] = []
     written: list[int] = []
-    for start, chunk in chunks(raws):
+    for start, chunk in chunks(raws, len):
         done: Iterable[int] = range(len(chunk))
         try:
             await run(model, InsertMany(documents=chunk, ordered=ordered))
@@ -153,7 +192,7 @@ async def _insert(
             for failure in error.failures:
                 failures.append(BulkFailure(start + failure.index, failure.error))
         except MongoDBORMError as error:
-            error.add_note(_fate(start, start + len(chunk), len(raws), len(written)))
+            error.add_note(fate(start, start + len(chunk), len(raws), len(written)))
             raise
         for index in done:
             written.append(start + index)
@@ -163,16 +202,16 @@ async def _insert(
     return failures, written
 
 
-def chunks(raws: list[bytes]) -> Iterator[tuple[int, list[bytes]]]:
-    """Cut encoded documents into commands by count and by bytes; each comes with the position of its first."""
+def chunks(items: list[T], size_of: Callable[[T], int]) -> Iterator[tuple[int, list[T]]]:
+    """Cut what is to be sent into commands by count and by bytes; each comes with the position of its first."""
     start = size = 0
-    for index, raw in enumerate(raws):
-        if index > start and (index - start == CHUNK or size + len(raw) > CHUNK_BYTES):
-            yield start, raws[start:index]
+    for index, item in enumerate(items):
+        if index > start and (index - start == CHUNK or size + size_of(item) > CHUNK_BYTES):
+            yield start, items[start:index]
             start, size = index, 0
-        size += len(raw)
-    if start < len(raws):
-        yield start, raws[start:]
+        size += size_of(item)
+    if start < len(items):
+        yield start, items[start:]
 
 
 def chunks_of(items: Iterable[T], place: Callable[[T], object] = lambda item: None) -> Iterator[list[T]]:
@@ -210,24 +249,19 @@ def chosen_objects(model: type[D], documents: Iterable[Any]) -> list[tuple[int, 
     return list(unique.values())
 
 
-def _fate(start: int, end: int, total: int, written: int) -> str:
+def fate(start: int, end: int, total: int, written: int) -> str:
+    """Return a note on a write of many that ended at one of its commands."""
     return (
         f"{written} of {total} documents were stored before; items {start} to {end - 1} may be stored or not; "
         f"{total - end} were not sent."
     )
 
 
-def _forget_ids(documents: list[D]) -> None:
-    for document in documents:
-        if is_new(document):
-            vars(document)[spec_of(type(document)).id_field] = None
-
-
-def bulk_error(model: type[MappedModel], failures: list[BulkFailure], written: list[int]) -> BulkError:
-    """Return the error for documents that could not be written."""
-    name, first = model.__name__, failures[0]
+def bulk_error(model: type[MappedModel] | None, failures: list[BulkFailure], written: list[int]) -> BulkError:
+    """Return the error for documents that could not be written; without a model, for those of several."""
+    name, first = None if model is None else model.__name__, failures[0]
     problem = (
-        f"{len(failures)} of the {name} documents could not be written; {len(written)} were. "
+        f"{len(failures)} of the {f'{name} ' if name else ''}documents could not be written; {len(written)} were. "
         f"The first is item {first.index}: {str(first.error).splitlines()[0]}"
     )
     facts: dict[str, Any] = {"model": name, "failures": tuple(failures), "written": tuple(written)}

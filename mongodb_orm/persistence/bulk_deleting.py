@@ -35,35 +35,41 @@ async def bulk_delete(model: type[D], items: Iterable[Any]) -> int:
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
         raise InvalidValueError("bulk_delete takes a list of objects or ids.", model=spec.name, value=items)
     chosen = list(items)
-    objects = [item for item in chosen if isinstance(item, MappedModel)]
     ids = [cast(spec.id_shape, item, place) for item in chosen if not isinstance(item, MappedModel)]
     positions = {id(item): index for index, item in reversed(list(enumerate(chosen)))}
-    objects = [document for _, document in chosen_objects(model, objects)]
-    for document in objects:
+    given = chosen_objects(model, [item for item in chosen if isinstance(item, MappedModel)])
+    objects = [(positions[id(document)], document) for _, document in given]
+    for _, document in objects:
         loaded_snapshot(document)  # an object that is not stored is an error before anything is sent
     deleted = 0
     for start in range(0, len(ids), CHUNK):
         filter_ = {"_id": {"$in": ids[start : start + CHUNK]}, **(hidden_filter(spec, "active") or {})}
         deleted += await delete_matching(model, filter_)
+    return deleted + await delete_chosen(model, objects)
+
+
+async def delete_chosen(model: type[D], chosen: Sequence[tuple[int, D]]) -> int:
+    """Delete stored objects that come with the positions by which errors name them; see `bulk_delete`."""
+    count = 0
+    failures: list[BulkFailure] = []
+    positions = {id(document): index for index, document in chosen}
+    objects = [document for _, document in chosen]
+
+    async def delete() -> bool:
+        nonlocal count
+        for chunk in chunks_of(objects, database_of):
+            done, stale = await _delete_some(model, chunk)
+            count += done
+            failures.extend(BulkFailure(positions[id(document)], error) for document, error in stale)
+        if failures:
+            failed = {failure.index for failure in failures}
+            written = sorted(set(positions.values()) - failed)
+            raise bulk_error(model, sorted(failures, key=lambda failure: failure.index), written)
+        return count > 0
+
     if objects:
-        count = 0
-        failures: list[BulkFailure] = []
-
-        async def delete() -> bool:
-            nonlocal count
-            for chunk in chunks_of(objects, database_of):
-                done, stale = await _delete_some(model, chunk)
-                count += done
-                failures.extend(BulkFailure(positions[id(document)], error) for document, error in stale)
-            if failures:
-                failed = {failure.index for failure in failures}
-                written = sorted({positions[id(document)] for document in objects} - failed)
-                raise bulk_error(model, sorted(failures, key=lambda failure: failure.index), written)
-            return count > 0
-
         await attend(Delete, objects, delete)
-        deleted += count
-    return deleted
+    return count
 
 
 async def _delete_some(model: type[D], chunk: Sequence[D]) -> tuple[int, list[tuple[D, Exception]]]:

@@ -56,7 +56,11 @@ async def bulk_save(model: type[D], documents: Iterable[D], *, ordered: bool = F
         ValidationError: When a value does not fit; locations begin with the position, and nothing is stored.
         BulkError: When some could not be written; it says which.
     """
-    chosen = chosen_objects(model, documents)
+    return await save_chosen(model, chosen_objects(model, documents), ordered=ordered)
+
+
+async def save_chosen(model: type[D], chosen: Sequence[tuple[int, D]], *, ordered: bool) -> BulkSaved:
+    """Save objects that come with the positions by which errors name them; see `bulk_save`."""
     new = [(index, document) for index, document in chosen if is_new(document)]
     stored = [(index, document) for index, document in chosen if not is_new(document)]
     errors: list[tuple[tuple[int | str, ...], ValidationError]] = []
@@ -71,7 +75,7 @@ async def bulk_save(model: type[D], documents: Iterable[D], *, ordered: bool = F
     updated: list[int] = []
 
     async def update() -> None:
-        pending = await _prepared(model, stored)
+        pending = await prepared(stored)
         failed, done = await _send(model, pending, ordered)
         failures.extend(failed)
         updated.extend(done)
@@ -85,7 +89,8 @@ async def bulk_save(model: type[D], documents: Iterable[D], *, ordered: bool = F
     if new:
         own = [document for _, document in new]
         try:
-            await attend(Create, own, lambda: create_all(model, own, ordered))
+            positions = [index for index, _ in new]
+            await attend(Create, own, lambda: create_all(model, own, ordered, positions))
         except BulkError as error:
             failures += [BulkFailure(new[failure.index][0], failure.error) for failure in error.failures]
     if failures:
@@ -144,8 +149,13 @@ async def bulk_update(
     return matched
 
 
-async def _prepared(model: type[D], stored: Sequence[tuple[int, D]]) -> list[tuple[int, D, Pending]]:
-    prepared: list[tuple[int, D, Pending]] = []
+async def prepared(stored: Sequence[tuple[int, D]]) -> list[tuple[int, D, Pending]]:
+    """Return the updates of those objects that changed; follow each by `accept` or `take_back`.
+
+    Raises:
+        ValidationError: When a changed value does not fit; locations begin with the position.
+    """
+    found: list[tuple[int, D, Pending]] = []
     errors: list[tuple[tuple[int | str, ...], ValidationError]] = []
     try:
         for chunk in chunks_of(stored):
@@ -159,23 +169,23 @@ async def _prepared(model: type[D], stored: Sequence[tuple[int, D]]) -> list[tup
                         errors.append(((index,), error))
                     else:
                         if pending is not None:
-                            prepared.append((index, document, pending))
+                            found.append((index, document, pending))
             await asyncio.sleep(0)  # other tasks may run
         if errors:
-            raise relocated(model.__name__, errors)
+            raise relocated(errors[0][1].title, errors)
     except BaseException:
-        for _, document, pending in prepared:
+        for _, document, pending in found:
             take_back(document, pending)
         raise
-    return prepared
+    return found
 
 
 async def _send(
-    model: type[D], prepared: list[tuple[int, D, Pending]], ordered: bool
+    model: type[D], changed: list[tuple[int, D, Pending]], ordered: bool
 ) -> tuple[list[BulkFailure], list[int]]:
     failures: list[BulkFailure] = []
     written: list[int] = []
-    waiting = {id(document): (document, pending) for _, document, pending in prepared}
+    waiting = {id(document): (document, pending) for _, document, pending in changed}
 
     async def send(chunk: list[tuple[int, D, Pending]]) -> None:
         if failures and ordered:
@@ -190,10 +200,10 @@ async def _send(
                 del waiting[id(document)]
 
     try:
-        chunks = chunks_of(prepared, lambda item: database_of(item[1]))
+        chunks = chunks_of(changed, lambda item: database_of(item[1]))
         await run_jobs([partial(send, chunk) for chunk in chunks], in_turn=ordered)
     except MongoDBORMError as error:
-        error.add_note(f"{len(written)} of {len(prepared)} changed objects were saved; `is_changed` tells the others.")
+        error.add_note(f"{len(written)} of {len(changed)} changed objects were saved; `is_changed` tells the others.")
         raise
     finally:
         for document, pending in waiting.values():

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self
 
 from ..connections.attempts import run_transaction
-from ..exceptions import ConfigurationError, InvalidValueError
+from ..exceptions import ConfigurationError
 from ..schema import MappedModel
-from . import bulk_deleting, bulk_saving
+from .gathering import Gathered
 from .progressing import Progress, check_progress, report
-
-D = TypeVar("D", bound=MappedModel)
 
 _SIZE = 1000
 
@@ -19,8 +17,9 @@ _SIZE = 1000
 class BulkWriter:
     """Gathers writes of any models and sends them in a few commands: when there are many, and at the end of the block.
 
-    Writes of one model go out together: inserts and changes, then deletions; models in the order in which they came.
-    When the block raises, what was not sent yet is not sent.
+    From MongoDB 8.0 on everything goes out in one command, in the order in which it came. Before, and where the models
+    are on several connections, each model has commands of its own: inserts and changes, then deletions; models in the
+    order in which they came. When the block raises, what was not sent yet is not sent.
 
     Example:
         >>> async with BulkWriter() as writer:
@@ -46,7 +45,7 @@ class BulkWriter:
         self._size = size
         self._ordered = ordered
         self._progress = progress
-        self._pending = _Gathered()
+        self._pending = Gathered()
         self.saved: int = 0
         self.deleted: int = 0
 
@@ -67,14 +66,16 @@ class BulkWriter:
 
         Raises:
             ValidationError: When a value does not fit.
-            BulkError: When some could not be written.
+            BulkError: When some could not be written; indexes count everything that the writer was given.
         """
-        gathered, self._pending = self._pending, _Gathered()
-        saved, deleted = await gathered.write(self._ordered)
-        self.saved += saved
-        self.deleted += deleted
-        if saved or deleted:
+        gathered, self._pending = self._pending, Gathered(self._pending.end)
+        outcome = await gathered.write(self._ordered)
+        self.saved += outcome.saved
+        self.deleted += outcome.deleted
+        if outcome.saved or outcome.deleted:
             await report(self._progress, self.saved + self.deleted, None)
+        if outcome.failures:
+            raise outcome.error() from outcome.failures[0].error
 
     async def __aenter__(self) -> Self:
         """Return the writer."""
@@ -103,7 +104,7 @@ class UnitOfWork:
     """
 
     def __init__(self) -> None:
-        self._gathered = _Gathered()
+        self._gathered = Gathered()
 
     def add(self, *documents: MappedModel) -> None:
         """Gather objects to insert, or to update where they changed by the end of the block."""
@@ -124,7 +125,13 @@ class UnitOfWork:
     ) -> None:
         """Write everything, or nothing; when the block raised, nothing."""
         if error is None and len(self._gathered):
-            await run_transaction(self._gathered.write, True)
+            await run_transaction(self._write)
+
+    async def _write(self) -> None:
+        outcome = await self._gathered.write(ordered=True)
+        if outcome.failures:
+            outcome.written.clear()  # by the end of the transaction
+            raise outcome.error() from outcome.failures[0].error
 
 
 def unit_of_work() -> UnitOfWork:
@@ -138,37 +145,3 @@ def unit_of_work() -> UnitOfWork:
         NotSupportedError: At the end, when the server has no transactions.
     """
     return UnitOfWork()
-
-
-class _Gathered:
-    """Objects by model, in the order in which they came."""
-
-    def __init__(self) -> None:
-        self._saved: dict[type[MappedModel], dict[int, MappedModel]] = {}
-        self._deleted: dict[type[MappedModel], dict[int, MappedModel]] = {}
-
-    def __len__(self) -> int:
-        return sum(map(len, (*self._saved.values(), *self._deleted.values())))
-
-    def save(self, document: MappedModel) -> None:
-        self._deleted.get(_model(document), {}).pop(id(document), None)
-        self._saved.setdefault(_model(document), {})[id(document)] = document
-
-    def delete(self, document: MappedModel) -> None:
-        self._saved.get(_model(document), {}).pop(id(document), None)
-        self._deleted.setdefault(_model(document), {})[id(document)] = document
-
-    async def write(self, ordered: bool) -> tuple[int, int]:
-        saved = deleted = 0
-        for model, documents in self._saved.items():
-            result = await bulk_saving.bulk_save(model, documents.values(), ordered=ordered)
-            saved += result.created + result.updated
-        for model, documents in self._deleted.items():
-            deleted += await bulk_deleting.bulk_delete(model, documents.values())
-        return saved, deleted
-
-
-def _model(document: Any) -> type[MappedModel]:
-    if not isinstance(document, MappedModel):
-        raise InvalidValueError(f"An object of a model is needed, not {type(document).__name__}.", value=document)
-    return type(document)

@@ -28,14 +28,17 @@ _Errors = list[list[InitErrorDetails]]
 
 
 async def validate(
-    documents: Sequence[MappedModel], changed: AbstractSet[str] | None = None, *, bulk: bool = False
+    documents: Sequence[MappedModel],
+    changed: AbstractSet[str] | None = None,
+    *,
+    places: Sequence[int] | None = None,
 ) -> None:
     """Run the validators that watch fields that changed, and then the hooks after `Validate`.
 
     Args:
         documents: The objects.
         changed: The names of the fields that changed; None for all.
-        bulk: Whether locations in errors begin with the object's position.
+        places: What locations in errors begin with, for each object; None for one object alone.
 
     Raises:
         ValidationError: With every complaint of every validator.
@@ -59,7 +62,7 @@ async def validate(
                 _field(spec_of(type(document)), name)
                 if changed is None or name in changed:
                     await _ask(document, validator.target, name, complaints)
-    _raise_any(type(documents[0]).__name__, errors, bulk)
+    _raise_any(documents, errors, places)
     if not is_skipped(Validate):
         for document in documents:
             await run_hooks(hooks_of(type(document)).after.get(Validate, ()), document)
@@ -176,11 +179,13 @@ def _field(spec: ModelSpec, name: str) -> FieldSpec:
     return found
 
 
-def _raise_any(title: str, errors: _Errors, bulk: bool) -> None:
+def _raise_any(documents: Sequence[MappedModel], errors: _Errors, places: Sequence[int] | None) -> None:
     failed = [
-        ((position,) if bulk else (), ValidationError.from_exception_data(title, details))
-        for position, details in enumerate(errors)
+        (index, ValidationError.from_exception_data(type(documents[index]).__name__, details))
+        for index, details in enumerate(errors)
         if details
     ]
-    if failed:
-        raise failed[0][1] if not bulk else relocated(title, failed)
+    if failed and places is None:
+        raise failed[0][1]
+    if failed and places is not None:
+        raise relocated(failed[0][1].title, [((places[index],), error) for index, error in failed])

@@ -26,6 +26,7 @@ from mongodb_orm import (
     UnknownFieldError,
     ValidationError,
     VersionedMixin,
+    async_validator,
     before,
     causal,
     register_model,
@@ -369,6 +370,23 @@ async def test_failures_carry_the_position_in_what_was_given(
     with pytest.raises(BulkError) as caught:
         await Item.bulk_update({1: {"number": 7}, 3: {"name": "i0"}, 5: {"number": 7}}, ordered=True)
     assert (caught.value.written, await Item.count(number=7)) == ((0,), 1)
+
+
+async def test_validators_name_the_position_in_what_was_given(register_any: Any) -> None:
+    class Even(BaseModel):
+        number: int
+
+        @async_validator("number")
+        async def is_even(self, value: int) -> None:
+            if value % 2:
+                raise ValueError("odd")
+
+    await register_any(Even)
+    stored = await Even.create(number=2)
+    with pytest.raises(ValidationError) as caught:
+        await Even.bulk_save([stored, Even(number=4), Even(number=5)])
+    assert [error["loc"] for error in caught.value.errors()] == [(2, "number")]
+    assert await Even.count() == 1
 
 
 async def test_a_soft_delete_that_is_partly_stale(register_any: Any) -> None:

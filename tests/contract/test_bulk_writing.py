@@ -124,6 +124,35 @@ async def test_a_writer_sends_nothing_more_after_an_error(register_any: Any) -> 
         BulkWriter(size=0)
 
 
+async def test_a_writer_goes_on_with_other_models_and_counts_positions_over_everything(register_any: Any) -> None:
+    await register_any(User, Order)
+    await User.create(name="ann")
+    gone = await Order.create()
+    writer = BulkWriter(size=4)
+    with pytest.raises(BulkError) as caught:
+        await writer.save(Order(), User(name="ann"), User(name="bob"), Order())
+    error = caught.value
+    assert ([failure.index for failure in error.failures], sorted(error.written)) == ([1], [0, 2, 3])
+    assert (error.model, error.fields, error.value) == (None, ("name",), "ann")
+    assert error.__cause__ is error.failures[0].error
+    assert (writer.saved, await Order.count(), await User.count()) == (3, 3, 2)
+    await writer.save(User(name="cec"), User(name="bob"))
+    await writer.delete(gone)
+    with pytest.raises(BulkError) as caught:
+        await writer.flush()
+    assert [failure.index for failure in caught.value.failures] == [5]
+    assert (writer.saved, writer.deleted) == (4, 1)
+    with pytest.raises(BulkError) as caught:
+        async with BulkWriter(ordered=True) as ordered:
+            await ordered.save(User(name="dan"), User(name="bob"), Order())
+    assert ([failure.index for failure in caught.value.failures], caught.value.written) == ([1], (0,))
+    assert await Order.count() == 2
+    with pytest.raises(BulkError) as caught:
+        async with BulkWriter() as alone:
+            await alone.save(User(name="bob"))
+    assert caught.value.model == "User"
+
+
 async def test_a_unit_of_work_is_all_or_nothing(register: Any) -> None:
     await register(User, Order)
     ann = await User.create(name="ann")
