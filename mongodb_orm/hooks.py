@@ -181,10 +181,12 @@ def on(
     afters = after if isinstance(after, tuple) else (after,)
     if not befores and not afters:
         raise ConfigurationError("on() needs an event.", hint="Write on(User, before=Save) or on(User, after=Create).")
+    if not isinstance(model, type):
+        raise ConfigurationError(f"on() needs a model class, not {model!r}.")
     if befores:
-        _check("before", befores)
+        _check("before", befores, order)
     if afters:
-        _check("after", afters)
+        _check("after", afters, order)
 
     def register(function: F) -> F:
         target: Any = function
@@ -235,10 +237,15 @@ def skip_hooks(*events: type[Event]) -> Iterator[None]:
     Args:
         events: The events whose hooks are left out; none for all.
 
+    Raises:
+        ConfigurationError: When something is no event.
+
     Example:
         >>> with skip_hooks(Save):
         ...     await user.save()
     """
+    if events:
+        _check("after", events)
     token = _skipped.set((*_skipped.get(), *(events or (Event,))))
     try:
         yield
@@ -314,7 +321,7 @@ def _check_kind(model: type, name: str, member: Any, marks: list[tuple[When, typ
 
 
 def _marking(when: When, events: tuple[type[Event], ...], order: int) -> Callable[[F], F]:
-    _check(when, events)
+    _check(when, events, order)
 
     def mark(function: F) -> F:
         target = _function(function)
@@ -324,7 +331,9 @@ def _marking(when: When, events: tuple[type[Event], ...], order: int) -> Callabl
     return mark
 
 
-def _check(when: When, events: tuple[Any, ...]) -> None:
+def _check(when: When, events: tuple[Any, ...], order: Any = 0) -> None:
+    if isinstance(order, bool) or not isinstance(order, int):
+        raise ConfigurationError(f"The order of a hook is a whole number, not {order!r}.")
     for event in events or (None,):
         if not (isinstance(event, type) and issubclass(event, Event) and event is not Event):
             raise ConfigurationError(

@@ -554,6 +554,10 @@ async def test_validators_that_ask_the_database(register_any: Any) -> None:
         lambda: before("save"),  # type: ignore[arg-type]
         lambda: on(BaseModel),
         lambda: on(BaseModel, after=str),  # type: ignore[arg-type]
+        lambda: on("User", after=Save),  # type: ignore[arg-type]
+        lambda: on(BaseModel, after=Save, order="first"),  # type: ignore[arg-type]
+        lambda: after(Save, order=True),
+        lambda: skip_hooks("Save").__enter__(),  # type: ignore[arg-type]
         lambda: unique(),
         lambda: exists("Team", "team_id"),  # type: ignore[arg-type]
         lambda: async_validator(),
