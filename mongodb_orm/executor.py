@@ -101,13 +101,13 @@ async def run_across(writes: Sequence[Write], *, ordered: bool) -> tuple[int, ..
         MongoDBORMError: What the driver says, translated; names of fields are the models'.
     """
     connection = await connection_for(writes[0].model)
-    placed: list[Placed] = []
-    for model, database, operation in writes:
-        spec = spec_of(model)
-        own = (await connection_for(model)).database
-        placed.append(Placed(Target(database or own, spec.collection, spec.name), operation))
-    targets = list(dict.fromkeys(target for target, _ in placed))
-    whole = Target(*(", ".join(dict.fromkeys(names)) for names in zip(*targets, strict=True)))
+    targets: dict[tuple[type[MappedModel], str | None], Target] = {}
+    for model, database in {(write.model, write.database) for write in writes}:
+        spec, own = spec_of(model), (await connection_for(model)).database
+        targets[model, database] = Target(database or own, spec.collection, spec.name)
+    placed = [Placed(targets[model, database], operation) for model, database, operation in writes]
+    in_turn = dict.fromkeys(target for target, _ in placed)
+    whole = Target(*(", ".join(dict.fromkeys(names)) for names in zip(*in_turn, strict=True)))
     command = BulkWriteAcross(operations=placed, ordered=ordered)
     if monitoring.callers.are_noted:
         command = monitoring.with_caller(command)

@@ -12,6 +12,7 @@ from ..commands import DeleteOne, InsertDocument, UpdateOne
 from ..connections.units import in_transaction
 from ..exceptions import BulkError, BulkFailure, MongoDBORMError, StaleDocumentError, ValidationError, relocated
 from ..executor import Write, run_across
+from ..garbage import uncollected
 from ..hooks import Create, Delete, Event, Update
 from ..schema import MappedModel, database_of, is_new, mark_deleted, set_snapshot, spec_of
 from ..schema.mementos import touch
@@ -180,12 +181,13 @@ class _Batch:
         for model in dict.fromkeys(map(type, without_id)):
             await give_ids(model, [document for document in without_id if type(document) is model])
         now = current_datetime()
-        for entry in self._new:
-            stamp_new(entry.document, now)
-            raw = codec_of(type(entry.document)).dump(entry.document)
-            self._waiting[entry.position] = _Pending(
-                entry, InsertDocument(raw), len(raw), partial(set_snapshot, entry.document, raw)
-            )
+        with uncollected():
+            for entry in self._new:
+                stamp_new(entry.document, now)
+                raw = codec_of(type(entry.document)).dump(entry.document)
+                self._waiting[entry.position] = _Pending(
+                    entry, InsertDocument(raw), len(raw), partial(set_snapshot, entry.document, raw)
+                )
 
     def _prepare_deleted(self) -> None:
         moment = current_datetime()
