@@ -56,10 +56,14 @@ class Changes(NamedTuple):
         """Forget what changes in whole fields."""
         for name in names:
             for path in [path for path in self.paths() if path.partition(".")[0] == name]:
-                self.set.pop(path, None)
-                self.push.pop(path, None)
-                if path in self.unset:
-                    self.unset.remove(path)
+                self.forget(path)
+
+    def forget(self, path: str) -> None:
+        """Forget what changes at a path."""
+        self.set.pop(path, None)
+        self.push.pop(path, None)
+        if path in self.unset:
+            self.unset.remove(path)
 
     def operators(self) -> dict[str, Any]:
         """Return the changes as MongoDB's update operators."""
@@ -89,7 +93,7 @@ def sift(old: Mapping[str, Any], new: Mapping[str, Any], known: Known) -> tuple[
         before = old.get(name, _ABSENT)
         kind = type(value)
         if kind in SCALARS:
-            if type(before) is kind and before == value:
+            if type(before) is kind and (before == value or _are_nan(before, value)):
                 continue
             if type(before) in SCALARS or before is _ABSENT:
                 changes.set[name] = value
@@ -169,25 +173,9 @@ def applied(document: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
     return result
 
 
-def has_path(document: Mapping[str, Any], path: str) -> bool:
-    """Return whether a decoded document has a value at a dotted path."""
-    try:
-        value_at(document, path)
-    except (KeyError, IndexError, TypeError, ValueError):
-        return False
-    return True
-
-
-def value_at(document: Mapping[str, Any], path: str) -> Any:
-    """Return the value at a dotted path of a decoded document.
-
-    Raises:
-        LookupError: When there is none.
-    """
-    value: Any = document
-    for part in path.split("."):
-        value = value[int(part)] if isinstance(value, list) else value[part]
-    return value
+def overlap(left: str, right: str) -> bool:
+    """Return whether two dotted paths are the same, or one lies inside the other."""
+    return left == right or left.startswith(f"{right}.") or right.startswith(f"{left}.")
 
 
 def _holder(document: dict[str, Any], path: str) -> tuple[Any, Any]:
@@ -208,7 +196,7 @@ def _compare(
             continue
         before = old[key]
         kind = type(value)
-        if (before == value and type(before) is kind) if kind in _PLAIN else same(before, value):
+        if (kind in _PLAIN and before == value and type(before) is kind) or same(before, value):
             continue
         nested = known.get(key) if known is not None else None
         if isinstance(before, dict) and isinstance(value, dict) and _mergeable(before, value, nested):
@@ -252,4 +240,9 @@ def same(left: Any, right: Any) -> bool:
         return list(left) == list(right) and all(same(left[key], right[key]) for key in left)
     if isinstance(left, list):
         return len(left) == len(right) and all(map(same, left, right))
-    return bool(left == right)
+    return bool(left == right) or _are_nan(left, right)
+
+
+def _are_nan(left: Any, right: Any) -> bool:
+    """Return whether two numbers are both none at all; such a number does not equal itself."""
+    return bool(left != left and right != right)

@@ -28,6 +28,9 @@ _CONSTRAINTS = frozenset(
 )  # fmt: skip
 _WRAPPERS = frozenset({"default", "nullable"})
 _SETTLED = frozenset({"str", "int", "float", "bool", "bytes"})
+_TOUCHING = frozenset(
+    {"strip_whitespace", "to_lower", "to_upper", "str_strip_whitespace", "str_to_lower", "str_to_upper"}
+)
 _OURS = ("pydantic", "mongodb_orm", "functools", "builtins")
 
 Node = dict[str, Any]
@@ -93,7 +96,9 @@ def storage_serializer(model: type[pydantic.BaseModel]) -> SchemaSerializer:
 
 
 def settled_fields(model: type[MappedModel]) -> frozenset[str]:
-    """Return the fields of which every value that fits can be read again: plain scalars that no user's code touches."""
+    """Return the fields of which every value that fits is read as it is: plain scalars that nothing touches."""
+    if model.model_config.keys() & _TOUCHING:
+        return frozenset()
     node: Any = model.__pydantic_core_schema__
     while node["type"] != "model-fields":
         if "schema" not in node or _is_users(_function_of(node)):
@@ -106,7 +111,7 @@ def settled_fields(model: type[MappedModel]) -> frozenset[str]:
 def _is_settled(node: Node) -> bool:
     while node["type"] in _WRAPPERS:
         node = node["schema"]
-    return node["type"] in _SETTLED
+    return node["type"] in _SETTLED and not node.keys() & _TOUCHING
 
 
 def value_serializer(schema: Any) -> SchemaSerializer | None:

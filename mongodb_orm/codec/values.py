@@ -11,6 +11,7 @@ from decimal import Decimal, Inexact, InvalidOperation, localcontext
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
+from uuid import UUID
 
 import pydantic
 from bson import Decimal128, Int64
@@ -67,8 +68,19 @@ def encode_timedelta(value: timedelta) -> Int64:
 
 
 def encode_array(value: Any) -> list[Any]:
-    """Return a set, deque or other collection as a list."""
+    """Return a deque or other collection as a list."""
     return list(value)
+
+
+_ORDERED = (str, int, bytes, date, UUID)
+
+
+def encode_set(value: Any) -> list[Any]:
+    """Return a set as a list in an order that depends on its elements alone, so that equal sets are stored equally."""
+    kinds = set(map(type, value))
+    if len(kinds) == 1 and kinds.pop() in _ORDERED:
+        return sorted(value)
+    return sorted(value, key=lambda item: (type(item).__name__, repr(item)))
 
 
 _ENCODERS: dict[type, Callable[[Any], Any]] = {
@@ -77,8 +89,8 @@ _ENCODERS: dict[type, Callable[[Any], Any]] = {
     time: encode_time,
     timedelta: encode_timedelta,
     Enum: lambda value: value.value,
-    set: encode_array,
-    frozenset: encode_array,
+    set: encode_set,
+    frozenset: encode_set,
     deque: encode_array,
     PurePath: str,
     AnyUrl: str,

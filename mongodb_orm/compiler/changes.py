@@ -11,6 +11,7 @@ from ..codec import encode
 from ..exceptions import InvalidValueError
 from ..expressions import ArrayFilter, FieldUpdate
 from ..schema import ModelSpec
+from ..tracking import overlap
 from .pipelines import compile_pipeline
 from .signatures import changed_by
 from .updates import (
@@ -63,11 +64,6 @@ class CompiledUpdate:
         more = {name: value for name, value in values.items() if not any(overlap(name, path) for path in taken)}
         joined = {**self.update.get("$set", {}), **more}
         return CompiledUpdate({**self.update, "$set": joined} if joined else self.update, self.array_filters)
-
-
-def overlap(left: str, right: str) -> bool:
-    """Return whether two dotted paths are the same, or one lies inside the other."""
-    return left == right or left.startswith(f"{right}.") or right.startswith(f"{left}.")
 
 
 def compile_update(

@@ -12,7 +12,7 @@ from ..codec import codec_for, codec_of, decode, decode_plain, encode
 from ..exceptions import DocumentNotFoundError, InvalidValueError, UnknownFieldError
 from ..schema import MappedModel, ModelSpec, fields_of, is_deleted, snapshot_of, spec_of
 from ..schema.mementos import touch
-from ..tracking import Changes, diff, has_path, same, sift, value_at
+from ..tracking import Changes, diff, overlap, sift
 
 D = TypeVar("D", bound=MappedModel)
 
@@ -62,9 +62,8 @@ def compare(document: MappedModel) -> Compared:
         after = decode(encode({name: new[name] for name in unsure}, model=spec.name))
         # With a version the update happens to the very lists that were compared, so their elements can be addressed.
         changes.add(diff(before, after, spec.known, by_element=spec.versioning is not None))
-    added = [path for path in changes.set if not has_path(old, path)]
-    if added:
-        _leave_defaults(document, snapshot, changes, added)
+    if changes and not _is_plain(document, changes, old, new):
+        _leave_loaded(document, changes, old, new)
     if any(path == "_id" or path.startswith("_id.") for path in changes.paths()):
         raise InvalidValueError(
             f"The id of a stored {spec.name} cannot change from {old['_id']!r} to {new['_id']!r}.",
@@ -76,19 +75,34 @@ def compare(document: MappedModel) -> Compared:
     return Compared(changes, old, new)
 
 
-def _leave_defaults(document: MappedModel, snapshot: bytes, changes: Changes, added: list[str]) -> None:
-    """Drop what loading itself filled in: a default is no change, and somebody may have written the field meanwhile.
+def _is_plain(document: MappedModel, changes: Changes, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Return whether all that differs are scalars that loading cannot have made of something else."""
+    spec, settled = spec_of(type(document)), codec_of(type(document)).settled
+    for path in changes.paths():
+        before, value = old.get(path, new), new.get(path, old)
+        if spec.names.get(path) not in settled or not (type(before) is type(value) or before is None or value is None):
+            return False
+    return True
 
-    A field that was assigned is a change even where its value is the default: an object that was loaded in part does
-    not know what is stored there.
+
+def _leave_loaded(document: MappedModel, changes: Changes, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Drop what loading itself made different: nobody edited it, and somebody may have written it meanwhile.
+
+    Loading fills in defaults, makes `1` of a client without floats `1.0`, does what validators do, and forgets the
+    order of a set. A field that was assigned is a change even where its value is the default: an object that was
+    loaded in part does not know what is stored there.
     """
-    fields = spec_of(type(document)).fields
-    assigned = {fields[name].stored for name in document.__pydantic_fields_set__ if name in fields}
-    loaded = codec_for(document).load(snapshot)
-    filled = decode(codec_of(type(document)).dump(loaded))
-    for path in added:
-        if path not in assigned and has_path(filled, path) and same(value_at(filled, path), changes.set[path]):
-            del changes.set[path]
+    spec = spec_of(type(document))
+    assigned = {spec.fields[name].stored for name in document.__pydantic_fields_set__ if name in spec.fields}
+    made = codec_of(type(document)).dump_value(previous(document))
+    tops = {path.partition(".")[0] for path in changes.paths()}
+    loaded = decode(encode({name: made[name] for name in tops if name in made}, model=spec.name))
+    edited = decode(encode({name: new[name] for name in tops if name in new}, model=spec.name))
+    edits = diff(loaded, edited, spec.known).paths()
+    for path in changes.paths():
+        is_new = path in assigned and path not in old
+        if not is_new and not any(overlap(path, edit) for edit in edits):
+            changes.forget(path)
 
 
 def has_changed(document: MappedModel) -> bool:

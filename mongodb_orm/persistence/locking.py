@@ -13,7 +13,7 @@ from ..commands import FindOne
 from ..exceptions import ConfigurationError, MongoDBORMError, StaleDocumentError
 from ..executor import run
 from ..schema import MappedModel, ModelSpec, database_of, is_doubtful, set_snapshot, spec_of
-from ..tracking import Changes, applied, diff
+from ..tracking import Changes, applied, diff, overlap
 from .changing import adopt, compare, loaded_snapshot, missing
 
 P = ParamSpec("P")
@@ -126,11 +126,7 @@ def _conflicts(spec: ModelSpec, ours: Changes, theirs: Changes) -> list[str]:
         managed.add(spec.fields[spec.versioning.field].stored)
     own = [path for path in ours.paths() if path not in managed]
     foreign = [path for path in theirs.paths() if path not in managed]
-    return sorted({path for path in own for other in foreign if _overlap(path, other)})
-
-
-def _overlap(left: str, right: str) -> bool:
-    return left == right or left.startswith(f"{right}.") or right.startswith(f"{left}.")
+    return sorted({path for path in own for other in foreign if overlap(path, other)})
 
 
 @overload

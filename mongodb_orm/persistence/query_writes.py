@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from ..codec import decode, decode_all, encode
 from ..commands import BulkWrite, Find
-from ..compiler.changes import overlap
 from ..compiler.updates import Computed, compile_values
 from ..exceptions import BulkError, InvalidValueError, UnknownFieldError
 from ..executor import stream
 from ..schema import MappedModel, spec_of
+from ..tracking import overlap
 from ..types import Filter
 from .notices import Kind
 

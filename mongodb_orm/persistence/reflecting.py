@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..codec import codec_for, decode, encode
-from ..compiler.changes import overlap
 from ..schema import MappedModel, ModelSpec, set_snapshot, snapshot_of, spec_of
-from ..tracking import Changes, diff, same
+from ..tracking import Changes, diff, overlap, same
 
 
 def reflect(document: MappedModel, raw: bytes, written: Sequence[str] | None) -> None:
