@@ -101,7 +101,7 @@ async def record_changes(
         chunk = ids[start : start + _AT_ONCE]
         now = await stored_matches(model, {"_id": {"$in": chunk}}, database)
         writes = [Wrote(olds[_key(id_)], now.get(_key(id_))) for id_ in chunk]
-        changed = [wrote for wrote in writes if wrote.old != wrote.new]
+        changed = [wrote for wrote in writes if wrote.old != wrote.new and (wrote.new or kind == "delete")]
         if changed:
             await record(model, kind, changed, database=database)
     if made is not None:
@@ -148,6 +148,8 @@ async def _beside(
         key = _key(id_)
         raw = known.get(key) if wrote.old else wrote.new
         last, now = found.get(key) or (0, decode(raw) if raw else None)
+        if now is None and wrote.new:  # somebody removed it meanwhile, and what was written is still worth knowing
+            now = decode(wrote.new)
         beside.append((id_, wrote, last, now if wrote.new else None))
     return beside
 

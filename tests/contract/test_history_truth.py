@@ -209,3 +209,22 @@ async def test_many_writers_at_once(register: Any) -> None:
     assert [version.version for version in versions] == list(range(51, 0, -1))
     assert told(versions[0]) == of(await Contract.filter(id=contract.id).one())
     assert {version.by for version in versions} == {None, *range(25)}
+
+
+async def test_writers_beside_one_that_deletes(register: Any, admin: Any) -> None:
+    """What was written is known, although the document is gone when its version is recorded."""
+    await register(Contract)
+    contract = await Contract.create(title="first")
+    theirs = await Contract.filter(id=contract.id).one()
+    contract.title = "second"
+    block = {"failCommands": ["aggregate"], "blockConnection": True, "blockTimeMS": 300}
+    admin.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": block})
+    saving = asyncio.create_task(contract.save())
+    await asyncio.sleep(0.1)
+    await theirs.delete()
+    await saving
+    versions = await Contract.history_of(contract.id)
+    assert [version.version for version in versions] == [3, 2, 1]
+    assert {version.kind: version.values.get("title") for version in versions} == {
+        "create": "first", "update": "second", "delete": None
+    }  # fmt: skip
