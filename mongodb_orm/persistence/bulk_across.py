@@ -22,6 +22,7 @@ from .bulk import bulk_error, check_new, chunks, fate, forget_ids, give_ids, hig
 from .bulk_saving import prepared
 from .changing import loaded_snapshot
 from .deleting import mark_of
+from .doubting import note_doubts
 from .identifiers import note_given_id
 from .locking import reason_of_miss, version_filter
 from .saving import accept, is_certain, revalidate, stamp_new, take_back
@@ -231,6 +232,9 @@ class _Batch:
                 self._outcome.failures.append(BulkFailure(chunk[index].entry.position, reason))
             if in_transaction():  # which is over, so that nothing was written, and nothing can be read
                 return
+        except BaseException as error:
+            note_doubts([pending.entry.document for pending in chunk], error)
+            raise
         for index in found:
             self._accept(chunk[index])
         tried = range(min(refused) if refused and self._ordered else len(chunk))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ..codec import decode, decode_all
@@ -10,16 +11,19 @@ from ..commands import BulkWrite, DeleteOne, Find, UpdateOne
 from ..compiler.casting import Place, cast
 from ..compiler.scopes import hidden_filter
 from ..exceptions import BulkFailure, InvalidValueError, StaleDocumentError
-from ..executor import run, stream
-from ..hooks import Delete
+from ..executor import stream
+from ..hooks import Delete, hooks_of
 from ..schema import MappedModel, database_of, mark_deleted, set_snapshot, spec_of
 from ..schema.mementos import touch
 from ..timestamps import current_datetime
+from ..types import Document
 from .attending import attend
 from .bulk import CHUNK, bulk_error, chosen_objects, chunks_of
 from .changing import loaded_snapshot
 from .deleting import Mark, delete_matching, mark_of
+from .doubting import write_all
 from .locking import reason_of_bulk_miss, version_filter
+from .notices import observers
 
 D = TypeVar("D", bound=MappedModel)
 
@@ -50,67 +54,105 @@ async def bulk_delete(model: type[D], items: Iterable[Any]) -> int:
 
 async def delete_chosen(model: type[D], chosen: Sequence[tuple[int, D]]) -> int:
     """Delete stored objects that come with the positions by which errors name them; see `bulk_delete`."""
-    count = 0
-    failures: list[BulkFailure] = []
+    done = _Done()
     positions = {id(document): index for index, document in chosen}
     objects = [document for _, document in chosen]
 
-    async def delete() -> bool:
-        nonlocal count
+    async def delete() -> None:
         for chunk in chunks_of(objects, database_of):
-            done, stale = await _delete_some(model, chunk)
-            count += done
-            failures.extend(BulkFailure(positions[id(document)], error) for document, error in stale)
-        if failures:
-            failed = {failure.index for failure in failures}
-            written = sorted(set(positions.values()) - failed)
+            for document in chunk:
+                touch(document)
+            await (_remove_some if spec_of(model).deletion is None else _mark_some)(model, chunk, done)
+        if done.stale:
+            failures = [BulkFailure(positions[id(document)], error) for document, error in done.stale]
+            written = sorted(positions[id(document)] for document in done.written)
             raise bulk_error(model, sorted(failures, key=lambda failure: failure.index), written)
-        return count > 0
 
-    if objects:
-        await attend(Delete, objects, delete)
-    return count
-
-
-async def _delete_some(model: type[D], chunk: Sequence[D]) -> tuple[int, list[tuple[D, Exception]]]:
-    """Delete objects by one command; return how many were there, and those that somebody else saved meanwhile."""
-    spec = spec_of(model)
-    for document in chunk:
-        touch(document)
-    marks: list[Mark] = []
-    operations: list[UpdateOne | DeleteOne] = []
-    if spec.deletion is None:
-        for document in chunk:
-            stored = decode(loaded_snapshot(document))
-            operations.append(DeleteOne({"_id": stored["_id"], **version_filter(spec, stored)}))
-    else:
-        moment = current_datetime()
-        marks = [mark_of(document, moment) for document in chunk]
-        operations += [UpdateOne(mark.filter, mark.update) for mark in marks]
-    answer = await run(model, BulkWrite(operations=operations, ordered=False), database=database_of(chunk[0]))
-    done = answer.matched if marks else answer.deleted
-    stale: dict[int, Exception] = {}
-    if done != len(chunk) and spec.versioning is not None:
-        reasons = [await reason_of_bulk_miss(document) for document in chunk]
-        stale = {position: reason for position, reason in enumerate(reasons) if isinstance(reason, StaleDocumentError)}
-    ours = range(len(chunk)) if done == len(chunk) else await _marked(model, chunk, marks)
-    for position, document in enumerate(chunk):
-        if not marks and position not in stale:
+    try:
+        if objects:
+            await attend(Delete, objects, delete)
+    finally:  # no hook and no observer hears of what was gone before, as of a single object that was
+        for document in done.gone:
             mark_deleted(document)
-        elif marks and position in ours:
-            vars(document).update(marks[position].values)
-            set_snapshot(document, marks[position].raw)
-            stale.pop(position, None)  # what is stored now is what was just written
-    return done, [(chunk[position], reason) for position, reason in stale.items()]
+    return done.count
+
+
+@dataclass(slots=True)
+class _Done:
+    """What became of objects that were to be deleted.
+
+    Attributes:
+        count: How many the server found.
+        written: Those that were deleted.
+        gone: Those that somebody else had removed before.
+        stale: Those that somebody else saved meanwhile, and why they are stale.
+    """
+
+    count: int = 0
+    written: list[MappedModel] = field(default_factory=list)
+    gone: list[MappedModel] = field(default_factory=list)
+    stale: list[tuple[MappedModel, Exception]] = field(default_factory=list)
+
+
+async def _remove_some(model: type[D], chunk: Sequence[D], done: _Done) -> None:
+    """Remove documents by one command.
+
+    The server tells only how many it found. Which these were is read before, where it matters to somebody; one that
+    vanishes between the two counts as found.
+    """
+    spec, there = spec_of(model), set(range(len(chunk)))
+    snapshots = [decode(loaded_snapshot(document)) for document in chunk]
+    if observers or spec.versioning is not None or any(hooks_of(kind) for kind in set(map(type, chunk))):
+        there = await _there(model, chunk, snapshots)
+    operations = [DeleteOne({"_id": stored["_id"], **version_filter(spec, stored)}) for stored in snapshots]
+    count = (await write_all(model, chunk, BulkWrite(operations=operations, ordered=False))).deleted
+    left: set[int] = set()
+    if count != len(chunk) and spec.versioning is not None:
+        left = await _there(model, chunk, snapshots)
+    done.count += count
+    for position, document in enumerate(chunk):
+        if position in left:
+            done.stale.append((document, await reason_of_bulk_miss(document)))
+        elif position in there:
+            done.written.append(document)
+            mark_deleted(document)
+        else:
+            done.gone.append(document)
+
+
+async def _mark_some(model: type[D], chunk: Sequence[D], done: _Done) -> None:
+    """Mark documents as deleted by one command; which ones shows in their marks."""
+    moment = current_datetime()
+    marks = [mark_of(document, moment) for document in chunk]
+    operations = [UpdateOne(mark.filter, mark.update) for mark in marks]
+    count = (await write_all(model, chunk, BulkWrite(operations=operations, ordered=False))).matched
+    ours = set(range(len(chunk))) if count == len(chunk) else await _marked(model, chunk, marks)
+    done.count += count
+    for position, (document, mark) in enumerate(zip(chunk, marks, strict=True)):
+        if position in ours:
+            done.written.append(document)
+            vars(document).update(mark.values)
+            set_snapshot(document, mark.raw)
+        elif spec_of(model).versioning is not None:
+            reason = await reason_of_bulk_miss(document)
+            if isinstance(reason, StaleDocumentError):
+                done.stale.append((document, reason))
+
+
+async def _there(model: type[D], chunk: Sequence[D], snapshots: Sequence[Document]) -> set[int]:
+    """Return the positions of the objects whose documents are stored, in whatever version."""
+    command = Find(filter={"_id": {"$in": [stored["_id"] for stored in snapshots]}}, projection={"_id": 1})
+    found: set[str] = set()
+    async for batch in stream(model, command, database=database_of(chunk[0])):
+        found |= {repr(row["_id"]) for row in decode_all(batch)}
+    return {position for position, stored in enumerate(snapshots) if repr(stored["_id"]) in found}
 
 
 async def _marked(model: type[D], chunk: Sequence[D], marks: Sequence[Mark]) -> set[int]:
     """Return the positions of the objects whose documents have the marks that were just sent."""
-    if not marks:
-        return set()
     spec, wanted = spec_of(model), [decode(mark.raw) for mark in marks]
     names = [spec.fields[name].stored for name in marks[0].values]
-    found: list[dict[str, Any]] = []
+    found: list[Document] = []
     command = Find(filter={"_id": {"$in": [raw["_id"] for raw in wanted]}})
     async for batch in stream(model, command, database=database_of(chunk[0])):
         found += decode_all(batch)

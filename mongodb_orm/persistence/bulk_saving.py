@@ -15,7 +15,7 @@ from ..compiler.changes import compile_update, stamped
 from ..compiler.scopes import hidden_filter
 from ..connections.units import in_transaction
 from ..exceptions import BulkError, BulkFailure, InvalidValueError, MongoDBORMError, ValidationError, relocated
-from ..executor import run, stream
+from ..executor import stream
 from ..garbage import uncollected
 from ..hooks import Create, QueryUpdate, Update, hooks_of
 from ..schema import MappedModel, database_of, is_new, snapshot_of, spec_of
@@ -24,6 +24,7 @@ from ..timestamps import current_datetime
 from ..tracking import same
 from .attending import attend, run_before, run_by_query
 from .bulk import bulk_error, chosen_objects, chunks_of, create_all
+from .doubting import write_all
 from .locking import reason_of_bulk_miss
 from .notices import observers
 from .query_writes import QueryWrite, done_but_for, found_among
@@ -220,7 +221,7 @@ async def _send_some(
     operations = [UpdateOne(pending.filter, pending.update) for _, _, pending in chunk]
     try:
         command = BulkWrite(operations=operations, ordered=ordered)
-        if (await run(model, command, database=database_of(chunk[0][1]))).matched == len(chunk):
+        if (await write_all(model, [document for _, document, _ in chunk], command)).matched == len(chunk):
             return refused, tried
     except BulkError as error:
         refused = {failure.index: failure.error for failure in error.failures}

@@ -23,7 +23,12 @@ async def write_all(model: type[MappedModel], documents: Sequence[MappedModel], 
     try:
         return await run(model, command, database=database_of(documents[0]))
     except BaseException as error:
-        if is_unknown(error):
-            for document in documents:
-                doubt(document)
+        note_doubts(documents, error)
         raise
+
+
+def note_doubts(documents: Sequence[MappedModel], error: BaseException) -> None:
+    """Let objects remember how their write ended, if it is not known whether it was done."""
+    if is_unknown(error):
+        for document in documents:
+            doubt(document)

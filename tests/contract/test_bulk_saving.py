@@ -15,8 +15,10 @@ from mongodb_orm import (
     BulkSaved,
     ConnectionError,
     DatabaseConfig,
+    Delete,
     DocumentNotFoundError,
     DuplicateDocumentError,
+    HistoryMixin,
     Indexed,
     InvalidValueError,
     Save,
@@ -29,7 +31,9 @@ from mongodb_orm import (
     async_validator,
     before,
     causal,
+    on,
     register_model,
+    skip_hooks,
     transaction,
 )
 from mongodb_orm.persistence import bulk
@@ -415,3 +419,57 @@ async def test_a_refused_update_in_a_transaction(register: Any) -> None:
             await Item.bulk_save(made)
     assert ([failure.index for failure in caught.value.failures], caught.value.written) == ([1], ())
     assert set((await numbers()).values()) == {0}
+
+
+@pytest.mark.parametrize("is_soft", [False, True])
+async def test_what_was_gone_before_is_not_told_as_deleted(register_any: Any, is_soft: bool) -> None:
+    class Kept(BaseModel, HistoryMixin, SoftDeleteMixin):
+        name: str = ""
+
+    class Removed(BaseModel, HistoryMixin):
+        name: str = ""
+
+    model: Any = Kept if is_soft else Removed
+    heard: list[int] = []
+    hooked: list[int] = []
+    on(model, after=Delete)(lambda document: hooked.append(document.id))
+    await register_any(model)
+    made = await model.bulk_create([{} for _ in range(4)])
+    with skip_hooks():
+        await model.filter(id__in=[2, 3]).hard_delete()
+    alone = await model.get_by_id(1)
+    await made[0].delete()
+    hooked.clear()
+    stop = observe(model, lambda written: heard.extend(written.ids))
+    try:
+        assert await alone.delete() is False  # one that is gone is no error, and nothing happened to it
+        assert (await model.bulk_delete([made[1]]), heard, hooked) == (0, [], [])
+        assert await model.bulk_delete([made[2], made[3]]) == 1
+    finally:
+        stop()
+    assert (heard, hooked) == ([4], [4])
+    assert [version.kind for version in await model.history_of(2)] == ["delete", "create"]
+    if not is_soft:
+        for gone in made:
+            with pytest.raises(DocumentNotFoundError):
+                await gone.save()
+
+
+@pytest.mark.parametrize("is_soft", [False, True])
+async def test_an_error_of_bulk_delete_lists_what_it_deleted(register_any: Any, is_soft: bool) -> None:
+    class Soft(BaseModel, VersionedMixin, SoftDeleteMixin):
+        number: int = 0
+
+    model: Any = Soft if is_soft else Guarded
+    await register_any(model)
+    made = await model.bulk_create([{} for _ in range(5)])
+    await model.filter(id=made[1].id).update(number=5)
+    await model.filter(id__in=[made[0].id, made[3].id]).hard_delete()
+    with pytest.raises(BulkError) as caught:
+        await model.bulk_delete(made)
+    assert [failure.index for failure in caught.value.failures] == [1]
+    assert caught.value.written == (2, 4)
+    assert [found.id for found in await model.all()] == [made[1].id]
+    made[1].number = 7
+    with pytest.raises(StaleDocumentError):
+        await made[1].save()

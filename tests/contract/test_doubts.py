@@ -13,10 +13,13 @@ import pytest
 
 from mongodb_orm import (
     BaseModel,
+    BulkError,
+    BulkWriter,
     MongoDBORMError,
     SoftDeleteMixin,
     StaleDocumentError,
     TransactionError,
+    UnconfirmedWriteError,
     VersionedMixin,
     retry_on_conflict,
     transaction,
@@ -207,3 +210,30 @@ async def test_a_cancelled_save_leaves_doubt_and_a_refused_one_does_not(
     with pytest.raises(StaleDocumentError) as caught:
         await purse.save()
     assert not caught.value.may_be_own
+
+
+async def test_doubts_of_many(register: Any, fail: Any) -> None:
+    await register(Purse, Ticket)
+    purses = await Purse.bulk_create([{}, {}])
+    unconfirmed = {"writeConcernError": {"code": 100, "errmsg": "too few members"}}
+
+    async def gathered() -> None:
+        async with BulkWriter() as writer:
+            await writer.save(*purses, Ticket())
+
+    writes: tuple[Callable[[], Awaitable[Any]], ...] = (
+        lambda: Purse.bulk_save(purses),
+        gathered,
+        lambda: Purse.bulk_delete(purses),
+    )
+    for write in writes:
+        for purse in purses:
+            await purse.refresh_from_db()
+            purse.coins += 1
+        fail("update", "bulkWrite", **unconfirmed)
+        with pytest.raises(UnconfirmedWriteError):
+            await write()
+        fail(times="off")
+        with pytest.raises(BulkError) as caught:
+            await Purse.bulk_save(purses)
+        assert [failure.error.may_be_own for failure in caught.value.failures] == [True, True]  # type: ignore[attr-defined]
