@@ -234,6 +234,10 @@ def _array_filters(spec: ModelSpec, update: Operators, filters: Sequence[ArrayFi
 
 def _array_filter(spec: ModelSpec, path: tuple[str, ...], filter_: ArrayFilter) -> dict[str, Any]:
     element = compile_element(spec, path, filter_.condition)
+    if not element:
+        raise InvalidValueError(
+            f"updates.where({filter_.name!r}) has no condition.", hint="For every element write $[].", model=spec.name
+        )
     if any(key.startswith("$") and key not in _LOGICAL for key in element):
         return {filter_.name: element}
     return _named(filter_.name, element)

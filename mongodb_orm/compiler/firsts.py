@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from bson import Int64
@@ -85,11 +86,21 @@ def _pushed(old: Any, operand: Any) -> list[Any]:
     at = options.get("$position", len(elements))
     elements[at:at] = _elements(operand)
     if "$sort" in options:
-        elements.sort(reverse=options["$sort"] == -1)
+        order: Any = options["$sort"]
+        members = order if isinstance(order, Mapping) else {"": order}
+        for member, direction in reversed(list(members.items())):
+            elements.sort(key=partial(_sorted_by, member), reverse=direction == -1)
     keep = options.get("$slice")
     if keep is None:
         return elements
     return elements[:keep] if keep >= 0 else elements[keep:]
+
+
+def _sorted_by(member: str, element: Any) -> tuple[bool, Any]:
+    """Return what an element is ordered by: nothing comes before something."""
+    for part in member.split(".") if member else ():
+        element = element.get(part) if isinstance(element, Mapping) else None
+    return element is not None, element
 
 
 def _added(old: Any, operand: Any) -> list[Any]:

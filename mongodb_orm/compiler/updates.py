@@ -10,7 +10,7 @@ from typing import Any
 
 from ..exceptions import InvalidValueError, UnknownFieldError, UnknownLookupError
 from ..expressions import Compare, Condition, Expression, FieldUpdate
-from ..schema import ModelSpec, Resolved, Shape, is_set, member_names, resolve
+from ..schema import ANY, ModelSpec, Resolved, Shape, is_set, member_names, resolve
 from .agg_expressions import refuse_javascript
 from .calculations import CalculationCompiler
 from .casting import Place, cast, cast_all, listed, refuse_operators
@@ -66,6 +66,7 @@ _OPERATORS: dict[str, tuple[str, Callable[[Shape, Any, Place], Any]]] = {
 }
 
 
+_ON_PURPOSE = 'Use an update with MongoDB\'s operators, {"$set": ...}, when you really mean it.'
 _REMOVING = frozenset({"$unset", "$rename"})
 """Operators that may name what the model does not know any more."""
 _KNOWN = frozenset({operator for operator, _ in _OPERATORS.values()} | _REMOVING | {"$set", "$setOnInsert"})
@@ -133,9 +134,9 @@ def compile_values(spec: ModelSpec, values: Mapping[str, Any]) -> Operators:
     for keyword, value in values.items():
         target, name = _split(spec, keyword)
         place = Place(spec.name, keyword)
-        refuse_protected(spec, target.stored, place)
+        refuse_protected(spec, target.stored, place, name)
         operator, operand = _operation(spec, target, keyword, name, value, place)
-        update.setdefault(operator, {})[target.stored] = operand
+        _put(spec, update, operator, target.stored, operand)
     return update
 
 
@@ -143,17 +144,27 @@ def compile_change(spec: ModelSpec, change: FieldUpdate) -> Operators:
     """Translate one typed change, such as `inc(User.f.age)`; see `compile_values`."""
     target = resolve(spec, field_path(spec, change.field))
     place = Place(spec.name, change.field)
-    refuse_protected(spec, target.stored, place)
+    refuse_protected(spec, target.stored, place, change.operator)
     if change.operator == "rename":
-        renamed = resolve(spec, field_path(spec, change.value)).stored
-        refuse_protected(spec, renamed, Place(spec.name, change.value))
-        return {"$rename": {target.stored: renamed}}
+        return {"$rename": {target.stored: _renamed_to(spec, target, change.value, place)}}
     operator, operand = _operation(spec, target, change.field, change.operator, change.value, place)
     for name, value in change.modifiers:
-        if type(value) is not int or (name == "$sort" and value not in (1, -1)):
-            raise place.refuse(value, f"{name[1:]} of push is {'1 or -1' if name == '$sort' else 'an integer'}.")
-        operand[name] = value
+        if name != "$sort" and type(value) is not int:
+            raise place.refuse(value, f"{name[1:]} of push is an integer.")
+        operand[name] = _order(target.shape, value, place) if name == "$sort" else value
     return {operator: {target.stored: operand}}
+
+
+def _put(spec: ModelSpec, update: Operators, operator: str, stored: str, operand: Any) -> None:
+    """Add a change; a field that has two names may not be named twice.
+
+    Raises:
+        InvalidValueError: When it is.
+    """
+    fields = update.setdefault(operator, {})
+    if stored in fields:
+        raise InvalidValueError(f"{stored} is updated twice.", model=spec.name, field=stored)
+    fields[stored] = operand
 
 
 def compile_element(spec: ModelSpec, path: tuple[str, ...], condition: Condition) -> dict[str, Any]:
@@ -177,6 +188,14 @@ def refuse_conflicts(spec: ModelSpec, update: Operators) -> None:
     paths = [path for fields in update.values() for path in fields]
     paths += [path for path in update.get("$rename", {}).values() if isinstance(path, str)]
     taken: set[str] = set()
+    kinds: dict[tuple[str, ...], tuple[bool, str]] = {}
+    for written in paths:
+        steps = tuple(written.split("."))
+        for length, step in enumerate(steps):
+            is_filtered = step.startswith("$[")
+            if kinds.setdefault(steps[:length], (is_filtered, written))[0] != is_filtered:
+                problem = f"{written} and {kinds[steps[:length]][1]} are not known to be different elements."
+                raise InvalidValueError(problem, hint="Update twice.", model=spec.name, field=written)
     parts = [tuple(path.split(".")) for path in paths]
     for path in sorted(parts, key=len):
         for length in range(1, len(path) + 1):
@@ -237,8 +256,10 @@ def compile_operators(spec: ModelSpec, update: Mapping[str, Any], *, allow_javas
             stored, shape = (scope if operator in _REMOVING else strict).find(name)
             if stored == "_id" and operator != "$setOnInsert":
                 refuse_protected(spec, stored, Place(spec.name, name))
+            if operator == "$rename" and not isinstance(value, str):
+                raise Place(spec.name, name).refuse(value, "a field is renamed to the name of another one.")
             renamed = strict.path(value) if operator == "$rename" else _renamed(shape, value)
-            result.setdefault(operator, {})[stored] = renamed
+            _put(spec, result, operator, stored, renamed)
     return result
 
 
@@ -265,12 +286,53 @@ def _renamed(shape: Shape | None, value: Any) -> Any:
     return value
 
 
-def refuse_protected(spec: ModelSpec, stored: str, place: Place) -> None:
-    """Raise when a field is the object's identity or kept by the system."""
+def refuse_protected(spec: ModelSpec, stored: str, place: Place, operator: str = "set") -> None:
+    """Raise when a field is the object's identity, kept by the system, or frozen."""
     if stored == "_id":
         raise place.refuse(None, "the id of a stored document cannot change.", "Create a new document instead.")
-    if stored in ("created_at", "updated_at"):
-        raise place.refuse(None, "timestamps are kept for you.", 'Use {"$set": ...} when you really mean it.')
+    name = spec.names.get(stored.partition(".")[0])
+    if name is None:
+        return
+    if name in ("created_at", "updated_at"):
+        raise place.refuse(None, "timestamps are kept for you.", _ON_PURPOSE)
+    if spec.versioning is not None and name == spec.versioning.field:
+        raise place.refuse(None, "versions are kept for you.", _ON_PURPOSE)
+    if operator != "set_on_insert" and spec.model.__pydantic_fields__[name].frozen:
+        raise place.refuse(None, "the field is frozen: it never changes once the document is stored.", _ON_PURPOSE)
+    if operator in ("unset", "rename") and name == getattr(spec.model, "__mongo_kind_field__", None):
+        raise place.refuse(None, "the field says of which class the document is.", _ON_PURPOSE)
+
+
+def _order(shape: Shape, value: Any, place: Place) -> int | dict[str, int]:
+    """Return an order of elements: 1 or -1, or the members of nested ones that it goes by."""
+    if type(value) is int and value in (1, -1):
+        return value
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, Mapping):
+        given = {str(name).removeprefix("-"): -1 if str(name).startswith("-") else 1 for name in listed(given, place)}
+    if not given or any(type(direction) is not int or direction not in (1, -1) for direction in given.values()):
+        raise place.refuse(value, 'sort of push is 1, -1, or names of members such as "-points".')
+    scope = Scope(shape.element or ANY, name=place.field, is_strict=True)
+    return {scope.path(name): direction for name, direction in given.items()}
+
+
+def _renamed_to(spec: ModelSpec, source: Resolved, written: str, place: Place) -> str:
+    """Return where a value moves.
+
+    Raises:
+        InvalidValueError: When it may not, or what is left or made could not be read.
+    """
+    target = resolve(spec, field_path(spec, written))
+    refuse_protected(spec, target.stored, Place(spec.name, written), "rename")
+    if is_required(spec, source):
+        raise place.refuse(written, "the field is required, so a document without it could not be read.")
+    if any(above.kind == "array" for _, above in (*source.steps, *target.steps)):
+        raise place.refuse(written, "MongoDB does not rename inside lists.")
+    old, new = source.shape, target.shape
+    widens = old.annotation is int and new.annotation in (float, Decimal)
+    if "any" not in (old.kind, new.kind) and old.annotation != new.annotation and not widens:
+        raise place.refuse(written, f"what the field holds is not what {written} holds.", _ON_PURPOSE)
+    return target.stored
 
 
 def _split(spec: ModelSpec, keyword: str) -> tuple[Resolved, str]:

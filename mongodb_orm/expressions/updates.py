@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +100,7 @@ def push(
     *elements: Any,
     each: Iterable[Any] = (),
     slice: int | None = None,  # noqa: A002 - MongoDB's name
-    sort: int | None = None,
+    sort: int | str | Iterable[str] | Mapping[str, int] | None = None,
     position: int | None = None,
 ) -> FieldUpdate:
     """Append elements to a list.
@@ -110,7 +110,8 @@ def push(
         elements: What is appended.
         each: More of them, from an iterable.
         slice: How many elements are kept: the first, or the last when negative.
-        sort: 1 or -1: the list is ordered by its elements afterwards.
+        sort: How the list is ordered afterwards: by its elements, 1 or -1; or by members of nested ones, such as
+            `"-points"`, several of them, or a mapping of them to 1 or -1.
         position: Where the elements are put in, from 0; at the end by default.
 
     Example:

@@ -14,7 +14,15 @@ import pytest
 from pydantic import Field, PlainSerializer, PlainValidator, SecretStr
 from pydantic_core import core_schema
 
-from mongodb_orm import BaseModel, InvalidValueError, Q, UnknownLookupError, updates
+from mongodb_orm import (
+    BaseModel,
+    InvalidValueError,
+    Q,
+    UnknownFieldError,
+    UnknownLookupError,
+    VersionedMixin,
+    updates,
+)
 
 
 class Color(Enum):
@@ -300,3 +308,91 @@ async def test_a_key_that_is_no_key_any_more_can_be_removed(register_any: Any) -
 async def test_an_unknown_member_is_an_error_that_names_the_members() -> None:
     with pytest.raises(UnknownLookupError, match="city"):
         await Sample.all().update(address__town="x")
+
+
+class Line(pydantic.BaseModel):
+    points: int = Field(0, serialization_alias="p")
+    name: str = ""
+
+
+class Sheet(BaseModel):
+    class Meta:
+        discriminator = "kind"
+
+    created_at: datetime = Field(default_factory=lambda: datetime.now(UTC), serialization_alias="made")
+    serial: str = Field("s", frozen=True)
+    owner: str
+    number: int = Field(0, alias="counted")
+    total: float = 0
+    note: str | None = None
+    hint: str | None = None
+    lines: list[Line] = Field(default_factory=list)
+    parts: Line = Field(default_factory=Line)
+
+
+class VersionedSheet(BaseModel, VersionedMixin):
+    number: int = 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "values"),
+    [
+        ((), {"serial": "t"}),
+        ((), {"serial__unset": True}),
+        ((updates.rename("note", "serial"),), {}),
+        ((updates.set_("created_at", datetime(2020, 1, 1)),), {}),
+        ((), {"made": datetime(2020, 1, 1)}),
+        ((), {"kind__unset": True}),
+        ((updates.rename("kind", "note"),), {}),
+        ((), {"number": 1, "counted": 2}),
+        (({"$set": {"number": 1, "counted": 2}},), {}),
+        (({"$rename": {"note": 5}},), {}),
+        ((updates.rename("owner", "hint"),), {}),
+        ((updates.rename("note", "number"),), {}),
+        ((updates.rename("lines.0.name", "note"),), {}),
+        ((updates.set_("lines.$[].points", 1), updates.set_("lines.0.points", 2)), {}),
+        ((updates.inc("lines.$[x].points"), updates.where("x")), {}),
+        ((updates.push("lines", Line(), sort={"points": 2}),), {}),
+        ((updates.push("lines", Line(), sort="+points"),), {}),
+    ],
+)
+async def test_what_may_not_change_or_contradicts_is_refused_before_a_trip(changes: Any, values: Any) -> None:
+    with pytest.raises((InvalidValueError, UnknownFieldError)):
+        await Sheet.all().update(*changes, **values)
+    with pytest.raises((InvalidValueError, UnknownFieldError)):
+        await Sheet.upsert({"owner": "ann"}, *changes, **values)
+
+
+async def test_a_version_is_no_field_to_update() -> None:
+    for values in ({"version": 9}, {"version__inc": 1}, {"version__unset": True}):
+        with pytest.raises(InvalidValueError, match="kept for you"):
+            await VersionedSheet.all().update(**values)
+
+
+async def test_a_frozen_field_is_set_where_a_document_is_made_or_on_purpose(register_any: Any) -> None:
+    await register_any(Sheet)
+    for _ in range(2):
+        sheet, _ = await Sheet.upsert({"owner": "ann"}, updates.set_on_insert("serial", "t"), number__inc=1)
+    assert (sheet.serial, sheet.number) == ("t", 2)
+    await Sheet.all().update({"$set": {"serial": "u"}})
+    await Sheet.all().update(updates.rename("number", "total"))
+    assert (await Sheet.all().one()).total == 2.0
+
+
+async def test_push_orders_by_members(register: Any) -> None:
+    await register(Sheet)
+    lines = [Line(points=2, name="a"), Line(points=1, name="b"), Line(points=2, name="c")]
+    orders: list[tuple[Any, str]] = [
+        ("-points", "acb"),
+        ("points", "bac"),
+        (["-name"], "cba"),
+        (["points", "-name"], "bca"),
+        ({"points": -1, "name": -1}, "cab"),
+    ]
+    for number, (sort, names) in enumerate(orders):
+        sheet = await Sheet.create(owner="ann", lines=lines[:1])
+        await sheet.update(updates.push("lines", *lines[1:], sort=sort))
+        made, is_new = await Sheet.upsert({"owner": f"new{number}"}, updates.push(Sheet.f.lines, *lines, sort=sort))
+        assert is_new
+        for changed in (sheet, made):
+            assert "".join(line.name for line in changed.lines) == names
