@@ -272,6 +272,10 @@ def translated(target: Target | None = None) -> Iterator[None]:
         yield
     except DRIVER_ERRORS as error:
         raise translate(error, target) from error
+    except RuntimeError as error:
+        if "event loop" not in str(error):
+            raise
+        raise translate(error, target) from error
 
 
 _Build = Callable[[BaseException, "Target | None"], MongoDBORMError]

@@ -38,7 +38,7 @@ class BulkError(MongoDBORMError):
     """Part of a bulk write failed.
 
     Attributes:
-        model: The model's name.
+        model: The model's name; None when documents of several models were written together.
         failures: Every document that failed, with its position and reason.
         written: The positions of the documents that are stored.
     """

@@ -117,7 +117,7 @@ class BulkModel(WritableModel):
     async def bulk_delete(cls, items: Iterable[Any]) -> int:
         """Delete objects, or documents by id, softly when the model says so.
 
-        As with one object, what was gone before is no error. It is not counted, and no hook and no observer hears of it.
+        As with one object, what was gone before is no error. It is not counted, and no hook or observer hears of it.
 
         Args:
             items: Objects of this class, ids, or both.

@@ -98,8 +98,9 @@ async def write_across(entries: Sequence[Entry], outcome: Outcome, *, ordered: b
     except BulkError as error:
         if error is not batch.error:  # a hook's own
             raise
-    for document in batch.gone:
-        mark_deleted(document)
+    finally:  # no hook and no observer hears of what was gone before
+        for document in batch.gone:
+            mark_deleted(document)
 
 
 class _Batch:

@@ -73,20 +73,22 @@ async def _write_some(model: type[MappedModel], own: list[Entry], outcome: Outco
     """Save objects of one model, or delete them; return whether all could be written."""
     chosen = [(entry.position, entry.document) for entry in own]
     before = [raw_of(entry.document) for entry in own]
-    deleted: int | None = None
-    failures = len(outcome.failures)
+    is_deletion, error = own[0].is_deletion, None
+    deleted = 0
     try:
-        if own[0].is_deletion:
+        if is_deletion:
             deleted = await delete_chosen(model, chosen)
         else:
             await save_chosen(model, chosen, ordered=ordered)
-    except BulkError as error:
-        outcome.failures += error.failures
-    # A new snapshot shows what was written; of what was deleted, some may have been gone before.
-    written = [entry.position for entry, raw in zip(own, before, strict=True) if raw_of(entry.document) is not raw]
-    outcome.written += written
-    if own[0].is_deletion:
-        outcome.deleted += len(written) if deleted is None else deleted
+    except BulkError as failed:
+        error = failed
+        outcome.failures += failed.failures
+        deleted = len(failed.written)
+    # A new snapshot shows what was written, and what was to be deleted and was gone before.
+    changed = [entry.position for entry, raw in zip(own, before, strict=True) if raw_of(entry.document) is not raw]
+    outcome.written += error.written if is_deletion and error else changed
+    if is_deletion:
+        outcome.deleted += deleted
     else:
-        outcome.saved += len(written)
-    return len(outcome.failures) == failures
+        outcome.saved += len(changed)
+    return error is None

@@ -31,6 +31,7 @@ from mongodb_orm import (
     BaseModel,
     BulkError,
     BulkWriter,
+    ConnectionClosedError,
     ConnectionError,
     DatabaseConfig,
     DocumentNotFoundError,
@@ -746,3 +747,12 @@ async def test_a_validator_and_an_actor_that_do_not_fit_leave_no_ids(newer: Mong
     assert [error["loc"] for error in caught.value.errors()] == [(2, "name")]
     assert fine.id is None
     assert newer.requests == []
+
+
+async def test_a_client_of_another_event_loop_is_a_typed_error(newer: MongoDB8) -> None:
+    client: pymongo.AsyncMongoClient[Any] = pymongo.AsyncMongoClient(newer.uri)
+    await asyncio.to_thread(lambda: asyncio.run(client.admin.command("ping")))
+    await register_models(User, Order, client=client, database_name="elsewhere", create_indexes=False)
+    with pytest.raises(ConnectionClosedError):
+        async with BulkWriter() as writer:
+            await writer.save(User(name="ann"), Order(number=1))
