@@ -191,8 +191,19 @@ class DocumentCodec(Generic[M]):
             UnencodableValueError: When BSON cannot hold a value; it names the field.
             DocumentTooLargeError: When the document is over 16 MiB.
         """
+        return encode(self.dump_value(document), model=self._spec.name)
+
+    def dump_value(self, document: M) -> Document:
+        """Return an object as plain data under stored names, not yet encoded.
+
+        Raises:
+            UnencodableValueError: When a value contains itself, or cannot be made plain data.
+        """
+        fields = vars(document)
+        for name in self._spec.nested_datetimes:
+            trim_nested_datetimes(fields.get(name))
         try:
-            values = self.dump_value(document)
+            values: Document = self._serialize(document, by_alias=True, warnings=False)
         except MongoDBORMError:
             raise
         except (RecursionError, ValueError) as error:
@@ -200,14 +211,6 @@ class DocumentCodec(Generic[M]):
                 f"{self._spec.name}: a value contains itself, is nested too deeply, or cannot be serialized.",
                 model=self._spec.name,
             ) from error
-        return encode(values, model=self._spec.name)
-
-    def dump_value(self, document: M) -> Document:
-        """Return an object as plain data under stored names, not yet encoded."""
-        fields = vars(document)
-        for name in self._spec.nested_datetimes:
-            trim_nested_datetimes(fields.get(name))
-        values: Document = self._serialize(document, by_alias=True, warnings=False)
         return values
 
     def _corrupt(self, raw: bytes, error: ValidationError | BSONError) -> CorruptDocumentError:

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from ..connections.attempts import run_transaction
-from ..exceptions import ConfigurationError
+from ..exceptions import ConfigurationError, TransactionError
 from ..schema import MappedModel
 from .gathering import Gathered
 from .progressing import Progress, check_progress, report
@@ -105,27 +105,49 @@ class UnitOfWork:
 
     def __init__(self) -> None:
         self._gathered = Gathered()
+        self._is_over = False
 
     def add(self, *documents: MappedModel) -> None:
-        """Gather objects to insert, or to update where they changed by the end of the block."""
+        """Gather objects to insert, or to update where they changed by the end of the block.
+
+        Raises:
+            TransactionError: When the block has ended.
+        """
+        self._refuse_late()
         for document in documents:
             self._gathered.save(document)
 
     def delete(self, *documents: MappedModel) -> None:
-        """Gather objects to delete, by their model's policy."""
+        """Gather objects to delete, by their model's policy; one that was only added is forgotten.
+
+        Raises:
+            TransactionError: When the block has ended.
+        """
+        self._refuse_late()
         for document in documents:
             self._gathered.delete(document)
 
     async def __aenter__(self) -> Self:
-        """Return the unit of work."""
+        """Return the unit of work.
+
+        Raises:
+            TransactionError: When it was used before.
+        """
+        self._refuse_late()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Write everything, or nothing; when the block raised, nothing."""
+        self._is_over = True
         if error is None and len(self._gathered):
             await run_transaction(self._write)
+
+    def _refuse_late(self) -> None:
+        """Raise when nobody would write any more what is gathered."""
+        if self._is_over:
+            raise TransactionError("The unit of work has ended.", hint="Begin another one with unit_of_work().")
 
     async def _write(self) -> None:
         outcome = await self._gathered.write(ordered=True)

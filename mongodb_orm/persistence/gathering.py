@@ -54,7 +54,9 @@ class Gathered:
         if not isinstance(document, MappedModel):
             raise InvalidValueError(f"An object of a model is needed, not {type(document).__name__}.", value=document)
         before = self._entries.get(id(document))
-        if before is None or before.is_deletion is not is_deletion:
+        if before is not None and is_deletion and is_new(document):  # what was never stored need not be
+            del self._entries[id(document)]
+        elif before is None or before.is_deletion is not is_deletion:
             self._entries.pop(id(document), None)
             self._entries[id(document)] = Entry(self.end, document, is_deletion)
         self.end += 1

@@ -10,7 +10,13 @@ from ..codec import codec_for, codec_of, decode, encode
 from ..commands import FindOne, InsertOne, Update
 from ..compiler.filters import compile_filter, merge
 from ..compiler.signatures import changed_by, made_by
-from ..exceptions import InvalidValueError, MongoDBORMError, StaleDocumentError, ValidationError
+from ..exceptions import (
+    InvalidValueError,
+    MongoDBORMError,
+    StaleDocumentError,
+    UnencodableValueError,
+    ValidationError,
+)
 from ..executor import run
 from ..expressions import join
 from ..hooks import Create, Save, hooks_of
@@ -20,7 +26,7 @@ from ..schema.mementos import touch
 from ..timestamps import current_datetime, later_than
 from ..tracking import SCALARS
 from .attending import attended
-from .changing import adopt, changed_names, compare, loaded_snapshot, missing
+from .changing import Compared, adopt, changed_names, compare, loaded_snapshot, missing
 from .doubting import write
 from .identifiers import new_ids, note_given_id
 from .locking import merge_stored, next_version, reason_of_miss, version_filter
@@ -166,7 +172,7 @@ async def prepare(
     """
     model, spec = type(document), spec_of(type(document))
     conditions = [] if if_match is None else [compile_filter(spec, join(**_lookups(spec, if_match))).filter]
-    compared = compare(document)
+    compared = _compared(document)
     if not compared.changes and not force:
         return None
     names = changed_names(spec, compared.changes)
@@ -201,6 +207,16 @@ async def prepare(
     id_ = stored["_id"]
     filter_ = {"_id": id_ if type(id_) in SCALARS else stored_id(document), **version_filter(spec, stored)}
     return Pending(merge([filter_, *conditions]) if conditions else filter_, update, raw, before, bool(conditions))
+
+
+def _compared(document: MappedModel) -> Compared:
+    """Compare an object with its document; what was assigned in another form than its field's is validated first."""
+    try:
+        return compare(document)
+    except UnencodableValueError:
+        fields = type(document).__pydantic_fields__
+        _revalidate_changed(document, [name for name in vars(document) if name in fields and not fields[name].frozen])
+        return compare(document)
 
 
 def accept(document: MappedModel, pending: Pending) -> None:
