@@ -57,22 +57,21 @@ async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = T
     return await create_all(model, documents, ordered)
 
 
-async def create_all(
-    model: type[D], documents: list[D], ordered: bool, positions: Sequence[int] | None = None
-) -> list[D]:
+async def create_all(model: type[D], documents: list[D], ordered: bool) -> list[D]:
     """Insert new objects that were validated.
-
-    Args:
-        model: The model class.
-        documents: The objects.
-        ordered: Whether to stop at the first that the server refuses.
-        positions: What locations in a `ValidationError` begin with; the positions in `documents` unless given.
 
     Raises:
         ValidationError: When what hooks made of an object does not fit, or a validator complains.
         BulkError: When the server refuses some.
     """
-    await check_new(documents, range(len(documents)) if positions is None else positions)
+    ready_new(documents)
+    if any(hooks_of(kind) for kind in set(map(type, documents))):
+        await validate(documents, places=range(len(documents)))
+    return await insert_all(model, documents, ordered)
+
+
+async def insert_all(model: type[D], documents: list[D], ordered: bool) -> list[D]:
+    """Insert new objects that validators let pass; see `create_all`."""
     without_id = lacking_ids(documents)
     given = highest_id(documents) if len(without_id) < len(documents) else None
     await give_ids(model, without_id)
@@ -91,18 +90,17 @@ async def create_all(
     return documents
 
 
-async def check_new(documents: Sequence[MappedModel], positions: Sequence[int]) -> None:
-    """Make new objects ready for what hooks and validators may do to them.
+def ready_new(documents: Sequence[MappedModel]) -> None:
+    """Make new objects ready for validators, after hooks that may have changed them.
 
     Raises:
-        ValidationError: When what hooks made of an object does not fit, or a validator complains.
+        ValidationError: When what hooks made of an object does not fit.
     """
     for document in documents if is_open.count else ():
         touch(document)
     if any(hooks_of(kind) for kind in set(map(type, documents))):
         for document in documents:
             revalidate(document)
-        await validate(documents, places=positions)
 
 
 def lacking_ids(documents: Iterable[D]) -> list[D]:

@@ -18,7 +18,7 @@ from ..schema import MappedModel, database_of, is_new, mark_deleted, set_snapsho
 from ..schema.mementos import touch
 from ..timestamps import current_datetime
 from .attending import attend_all
-from .bulk import bulk_error, check_new, chunks, fate, forget_ids, give_ids, highest_id, lacking_ids
+from .bulk import bulk_error, chunks, fate, forget_ids, give_ids, highest_id, lacking_ids
 from .bulk_saving import prepared
 from .changing import loaded_snapshot
 from .deleting import mark_of
@@ -137,7 +137,6 @@ class _Batch:
         without_id: list[MappedModel] = []
         try:
             await self._prepare_stored()
-            await check_new([entry.document for entry in self._new], [entry.position for entry in self._new])
             without_id += lacking_ids(entry.document for entry in self._new)
             given = self._given_ids()
             await self._prepare_new(without_id)
@@ -170,7 +169,8 @@ class _Batch:
     async def _prepare_stored(self) -> None:
         by_position = {entry.position: entry for entry in self._stored}
         stored = [(entry.position, entry.document) for entry in self._stored]
-        for position, document, pending in await prepared(stored):
+        new = [(entry.position, entry.document) for entry in self._new]
+        for position, document, pending in await prepared(stored, new):
             self._waiting[position] = _Pending(
                 by_position[position],
                 UpdateOne(pending.filter, pending.update),

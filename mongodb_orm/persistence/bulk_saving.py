@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,14 +21,15 @@ from ..schema import MappedModel, database_of, is_new, snapshot_of, spec_of
 from ..schema.mementos import touch
 from ..timestamps import current_datetime
 from ..tracking import same
-from .attending import attend, run_before, run_by_query
-from .bulk import bulk_error, chosen_objects, chunks_of, create_all
+from .attending import attend_all, run_before, run_by_query
+from .bulk import bulk_error, chosen_objects, chunks_of, insert_all, ready_new
 from .doubting import write_all
 from .locking import reason_of_bulk_miss
 from .notices import observers
 from .query_writes import QueryWrite, done_but_for, found_among
-from .saving import Pending, accept, prepare, revalidate, take_back
+from .saving import Pending, accept, check, finish, revalidate, take_back
 from .side_by_side import run_jobs
+from .validating import validate
 
 D = TypeVar("D", bound=MappedModel)
 
@@ -74,29 +74,26 @@ async def save_chosen(model: type[D], chosen: Sequence[tuple[int, D]], *, ordere
         raise relocated(model.__name__, errors)
     failures: list[BulkFailure] = []
     updated: list[int] = []
+    own = [document for _, document in new]
 
-    async def update() -> None:
-        pending = await prepared(stored)
+    async def write() -> None:
+        pending = await prepared(stored, new)
         failed, done = await _send(model, pending, ordered)
         failures.extend(failed)
         updated.extend(done)
-        if failed and ordered:
-            raise bulk_error(model, failures, updated)
+        if own and not (failed and ordered):
+            try:
+                await insert_all(model, own, ordered)
+            except BulkError as error:
+                failures.extend(BulkFailure(new[failure.index][0], failure.error) for failure in error.failures)
+        if failures:
+            written = [*updated, *(index for index, document in new if snapshot_of(document) is not None)]
+            raise bulk_error(model, sorted(failures, key=lambda failure: failure.index), sorted(written))
 
-    if stored and (observers or any(hooks_of(kind) for kind in {type(document) for _, document in stored})):
-        await attend(Update, [document for _, document in stored], update)
-    elif stored:
-        await update()
-    if new:
-        own = [document for _, document in new]
-        try:
-            positions = [index for index, _ in new]
-            await attend(Create, own, lambda: create_all(model, own, ordered, positions))
-        except BulkError as error:
-            failures += [BulkFailure(new[failure.index][0], failure.error) for failure in error.failures]
-    if failures:
-        written = [*updated, *(index for index, document in new if snapshot_of(document) is not None)]
-        raise bulk_error(model, sorted(failures, key=lambda failure: failure.index), sorted(written))
+    if observers or any(hooks_of(kind) for kind in {type(document) for _, document in chosen}):
+        await attend_all(((Update, [document for _, document in stored]), (Create, own)), write)
+    else:
+        await write()
     return BulkSaved(len(new), len(updated), len(stored) - len(updated))
 
 
@@ -150,35 +147,56 @@ async def bulk_update(
     return matched
 
 
-async def prepared(stored: Sequence[tuple[int, D]]) -> list[tuple[int, D, Pending]]:
-    """Return the updates of those objects that changed; follow each by `accept` or `take_back`.
+async def prepared(
+    stored: Sequence[tuple[int, D]], new: Sequence[tuple[int, MappedModel]] = ()
+) -> list[tuple[int, D, Pending]]:
+    """Return the updates of those stored objects that changed; follow each by `accept` or `take_back`.
+
+    Validators are asked once, for all of them and for the new ones.
 
     Raises:
         ValidationError: When a changed value does not fit; locations begin with the position.
     """
     found: list[tuple[int, D, Pending]] = []
+    asked: list[tuple[int, D]] = []
+    watched: dict[int, tuple[MappedModel, frozenset[str] | None]] = {}
     errors: list[tuple[tuple[int | str, ...], ValidationError]] = []
+    ready_new([document for _, document in new])
+    watched |= {index: (document, None) for index, document in new if hooks_of(type(document))}
     try:
         for chunk in chunks_of(stored):
-            is_asking = any(hooks_of(kind) for kind in {type(document) for _, document in chunk})
-            with nullcontext() if is_asking else uncollected():  # without hooks nothing here waits
+            with uncollected():
                 for index, document in chunk:
                     touch(document)
                     try:
-                        pending = await prepare(document)
+                        checked = check(document)
+                        if checked is not None and hooks_of(type(document)):
+                            asked.append((index, document))
+                            watched[index] = (document, frozenset(checked.names))
+                        elif checked is not None:
+                            found.append((index, document, finish(document, checked)))
                     except ValidationError as error:
                         errors.append(((index,), error))
-                    else:
-                        if pending is not None:
-                            found.append((index, document, pending))
             await asyncio.sleep(0)  # other tasks may run
+        if watched:
+            places = sorted(watched)  # of two objects that contradict each other, the later one is at fault
+            documents, names = zip(*(watched[place] for place in places), strict=True)
+            try:
+                await validate(documents, names, places=places)
+            except ValidationError as error:
+                errors.append(((), error))
+        for index, document in asked if not errors else ():
+            try:
+                found.append((index, document, finish(document, None)))
+            except ValidationError as error:
+                errors.append(((index,), error))
         if errors:
             raise relocated(errors[0][1].title, errors)
     except BaseException:
         for _, document, pending in found:
             take_back(document, pending)
         raise
-    return found
+    return sorted(found, key=lambda item: item[0]) if asked else found
 
 
 async def _send(

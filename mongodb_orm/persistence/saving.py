@@ -170,9 +170,32 @@ async def prepare(
         InvalidValueError: When a field that is frozen changed.
         QueryError: When `if_match` makes no sense.
     """
-    model, spec = type(document), spec_of(type(document))
+    spec = spec_of(type(document))
     conditions = [] if if_match is None else [compile_filter(spec, join(**_lookups(spec, if_match))).filter]
-    compared = _compared(document)
+    checked = check(document, force=force)
+    if checked is None:
+        return None
+    if hooks_of(type(document)):
+        await validate((document,), (frozenset(checked.names),))
+        checked = None
+    return finish(document, checked, force=force, conditions=conditions)
+
+
+class Checked(NamedTuple):
+    """A stored object whose changed fields were validated: how it differs from its document, and in which fields."""
+
+    compared: Compared
+    names: Sequence[str]
+
+
+def check(document: MappedModel, *, force: bool = False) -> Checked | None:
+    """Validate what changed in a stored object; None when there is nothing to save.
+
+    Raises:
+        ValidationError: When a changed value does not fit its field.
+        InvalidValueError: When a field that is frozen changed.
+    """
+    spec, compared = spec_of(type(document)), _compared(document)
     if not compared.changes and not force:
         return None
     names = changed_names(spec, compared.changes)
@@ -180,11 +203,27 @@ async def prepare(
     if _revalidate_changed(document, names):
         compared = compare(document)
         names = changed_names(spec, compared.changes)
-    is_settled = codec_of(model).settled.issuperset(names)
-    if hooks_of(model):
-        await validate((document,), frozenset(names))
-        compared = compare(document)  # to which a validator, or a hook after it, may have added
-        is_settled = False
+    return Checked(compared, names)
+
+
+def finish(
+    document: MappedModel,
+    checked: Checked | None,
+    *,
+    force: bool = False,
+    conditions: Sequence[dict[str, Any]] = (),
+) -> Pending:
+    """Return the update of an object that was checked; see `prepare`.
+
+    Args:
+        document: The object.
+        checked: What `check` returned; None when validators and hooks ran since, which may have changed the object.
+        force: Whether every loaded field is sent, changed or not.
+        conditions: Further filters.
+    """
+    model, spec = type(document), spec_of(type(document))
+    is_settled = checked is not None and codec_of(model).settled.issuperset(checked.names)
+    compared = compare(document) if checked is None else checked.compared
     stored, changes = compared.old, compared.changes
     values = vars(document)
     signed = changed_by(spec)
