@@ -10,13 +10,7 @@ from ..codec import codec_for, codec_of, decode, encode
 from ..commands import FindOne, InsertOne, Update
 from ..compiler.filters import compile_filter, merge
 from ..compiler.signatures import changed_by, made_by
-from ..exceptions import (
-    InvalidValueError,
-    MongoDBORMError,
-    StaleDocumentError,
-    UnencodableValueError,
-    ValidationError,
-)
+from ..exceptions import InvalidValueError, MongoDBORMError, StaleDocumentError, UnencodableValueError, ValidationError
 from ..executor import run
 from ..expressions import join
 from ..hooks import Create, Save, hooks_of
