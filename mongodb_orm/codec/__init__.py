@@ -14,14 +14,8 @@ from .documents import (
     split,
     unwrap,
 )
-from .schemas import (
-    cast_serializer,
-    cast_validator,
-    summary_validator,
-    text_key,
-    value_serializer,
-    value_validator,
-)
+from .schemas import cast_validator, summary_validator, value_validator
+from .serializers import cast_serializer, text_key, value_serializer
 from .values import CODEC_OPTIONS, DRIVER_OPTIONS, WIRE_OPTIONS, encode_value, register_encoder
 
 __all__ = [

@@ -23,7 +23,8 @@ from ..schema import MappedModel, set_snapshot, spec_of
 from ..schema.normalizing import trim_nested_datetimes
 from ..types import Document
 from .kinds import loader, patient_loader
-from .schemas import settled_fields, storage_serializer
+from .schemas import settled_fields
+from .serializers import storage_serializer
 from .values import CODEC_OPTIONS, DRIVER_OPTIONS, PLAIN_OPTIONS, register_encoder
 
 M = TypeVar("M", bound=MappedModel)

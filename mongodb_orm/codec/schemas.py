@@ -1,24 +1,21 @@
-"""How a model's own core schema becomes the schemas for reading from and writing to the database."""
+"""Validators that read stored documents and cast values of lookups, made of a model's own core schema."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import is_dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import pydantic
 from bson import Decimal128
 from pydantic import EmailStr
-from pydantic_core import SchemaSerializer, SchemaValidator, core_schema
-from typing_extensions import is_typeddict
+from pydantic_core import SchemaValidator, core_schema
 
-from ..schema import LoadValidation, MappedModel, fields_of, spec_of
+from ..schema import LoadValidation, MappedModel, spec_of
 from ..schema.normalizing import with_utc_datetimes
 from ..timestamps import in_utc
+from .rewriting import Node, Rewriter, adapter_config, build, function_of, innermost, is_users, stored_fields
 
-_OPAQUE = frozenset({"metadata", "cls", "function", "ref", "default", "default_factory", "config", "expected"})
-_ARBITRARY = frozenset({"any", "is-instance", "function-plain", "callable", "is-subclass"})
 _CONTAINERS = {"list": "items_schema", "set": "items_schema", "frozenset": "items_schema", "dict": "values_schema"}
 _CONSTRAINTS = frozenset(
     {
@@ -31,11 +28,7 @@ _SETTLED = frozenset({"str", "int", "float", "bool", "bytes"})
 _TOUCHING = frozenset(
     {"strip_whitespace", "to_lower", "to_upper", "str_strip_whitespace", "str_to_lower", "str_to_upper"}
 )
-_OURS = ("pydantic", "mongodb_orm", "functools", "builtins")
-
-Node = dict[str, Any]
 Only = frozenset[str] | None
-_S = TypeVar("_S", SchemaValidator, SchemaSerializer)
 
 
 def load_validator(model: type[MappedModel], only: Only = None) -> tuple[SchemaValidator, bool]:
@@ -56,12 +49,12 @@ def load_validator(model: type[MappedModel], only: Only = None) -> tuple[SchemaV
     rewritten = reader.read(model.__pydantic_core_schema__)
     if reader.meets_raw_values:
         return patient_load_validator(model, only), False
-    return _build(SchemaValidator, rewritten), True
+    return build(SchemaValidator, rewritten), True
 
 
 def patient_load_validator(model: type[MappedModel], only: Only = None) -> SchemaValidator:
     """Return the validator for documents that `CODEC_OPTIONS` decode, which works for every model."""
-    return _build(SchemaValidator, _LoadSchema(model, plain=False, only=only).read(model.__pydantic_core_schema__))
+    return build(SchemaValidator, _LoadSchema(model, plain=False, only=only).read(model.__pydantic_core_schema__))
 
 
 def value_validator(annotation: Any) -> SchemaValidator:
@@ -70,7 +63,7 @@ def value_validator(annotation: Any) -> SchemaValidator:
     Constraints are left out: a sum may well be beyond what one document may hold.
     """
     adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotation, config=adapter_config(annotation))
-    return _build(SchemaValidator, with_utc_datetimes(_LoadSchema(None, plain=False).walk(adapter.core_schema)))
+    return build(SchemaValidator, with_utc_datetimes(_LoadSchema(None, plain=False).walk(adapter.core_schema)))
 
 
 def summary_validator(model: type[pydantic.BaseModel], by_name: frozenset[type]) -> SchemaValidator:
@@ -83,16 +76,7 @@ def summary_validator(model: type[pydantic.BaseModel], by_name: frozenset[type])
     if not model.__pydantic_complete__:
         model.model_rebuild()
     reader = _LoadSchema(None, plain=False, by_name=by_name, validation="standard")
-    return _build(SchemaValidator, with_utc_datetimes(reader.walk(model.__pydantic_core_schema__)))
-
-
-def storage_serializer(model: type[pydantic.BaseModel]) -> SchemaSerializer:
-    """Return the serializer that makes plain data of an object, as it is to be stored.
-
-    It writes stored names and every field. Serializers that a user wrote for an API do not shape what is stored: a
-    masked or shortened value would be lost for good. They do serve types that BSON could not hold otherwise.
-    """
-    return _build(SchemaSerializer, _DumpSchema().walk(model.__pydantic_core_schema__))
+    return build(SchemaValidator, with_utc_datetimes(reader.walk(model.__pydantic_core_schema__)))
 
 
 def settled_fields(model: type[MappedModel]) -> frozenset[str]:
@@ -101,7 +85,7 @@ def settled_fields(model: type[MappedModel]) -> frozenset[str]:
         return frozenset()
     node: Any = model.__pydantic_core_schema__
     while node["type"] != "model-fields":
-        if "schema" not in node or _is_users(_function_of(node)):
+        if "schema" not in node or is_users(function_of(node)):
             return frozenset()
         node = node["schema"]
     kind = getattr(model, "__mongo_kind_field__", None)
@@ -114,76 +98,13 @@ def _is_settled(node: Node) -> bool:
     return node["type"] in _SETTLED and not node.keys() & _TOUCHING
 
 
-def value_serializer(schema: Any) -> SchemaSerializer | None:
-    """Return the serializer that makes a value, valid by a core schema, what is stored of it.
-
-    None when the encoder knows everything that such a value may hold, as is usual: what is left are types of other
-    people and keys of mappings that are no text.
-    """
-    dumper = _DumpSchema()
-    rewritten = dumper.walk(schema)
-    return _build(SchemaSerializer, rewritten) if dumper.shapes_values else None
-
-
-def cast_serializer(annotation: Any) -> SchemaSerializer | None:
-    """Return the serializer for what `cast_validator` makes of lookup values; see `value_serializer`."""
-    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotation, config=adapter_config(annotation))
-    return value_serializer(adapter.core_schema)
-
-
 def cast_validator(annotation: Any) -> SchemaValidator:
     """Return the validator that casts lookup values to a type, without the constraints of stored values."""
     adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotation, config=adapter_config(annotation))
-    return _build(SchemaValidator, with_utc_datetimes(_CastSchema().walk(adapter.core_schema)))
+    return build(SchemaValidator, with_utc_datetimes(_CastSchema().walk(adapter.core_schema)))
 
 
-def adapter_config(annotation: Any) -> pydantic.ConfigDict | None:
-    """Return the configuration for an adapter; a class that brings its own takes none."""
-    if isinstance(annotation, type) and (
-        hasattr(annotation, "__pydantic_config__")
-        or issubclass(annotation, pydantic.BaseModel)
-        or is_dataclass(annotation)
-        or is_typeddict(annotation)
-    ):
-        return None
-    return pydantic.ConfigDict(arbitrary_types_allowed=True)
-
-
-def _build(kind: type[_S], schema: Any) -> _S:
-    # Nested models must use the rewritten schema, not what their class has built already.
-    return kind(schema, _use_prebuilt=False)
-
-
-class _Rewriter:
-    """Copies a core schema and gives each node, children first, to the method named after its type."""
-
-    def __init__(self) -> None:
-        self._classes: list[type] = []
-
-    def walk(self, node: Any) -> Any:
-        if isinstance(node, list):
-            return [self.walk(item) for item in node]
-        if isinstance(node, tuple):
-            return tuple(self.walk(item) for item in node)
-        if not isinstance(node, dict):
-            return node
-        is_model = node.get("type") == "model"
-        if is_model:
-            self._classes.append(node["cls"])
-        copied = {key: value if key in _OPAQUE else self.walk(value) for key, value in node.items()}
-        kind = copied.get("type")
-        if isinstance(kind, str):
-            copied = self.visit(kind, copied)
-        if is_model:
-            self._classes.pop()
-        return copied
-
-    def visit(self, kind: str, node: Node) -> Any:
-        rewrite = getattr(self, "on_" + kind.replace("-", "_"), None)
-        return node if rewrite is None else rewrite(node)
-
-
-class _LoadSchema(_Rewriter):
+class _LoadSchema(Rewriter):
     def __init__(
         self,
         model: type[MappedModel] | None,
@@ -245,7 +166,7 @@ class _LoadSchema(_Rewriter):
         if self._only is not None and len(self._classes) == 1:
             node["fields"] = {name: field for name, field in node["fields"].items() if name in self._only}
         is_by_name = self._classes[-1] in self._by_name
-        for name, field in _stored_fields(self._classes, node).items():
+        for name, field in stored_fields(self._classes, node).items():
             node["fields"][name]["validation_alias"] = name if is_by_name else field
         id_field = getattr(self._classes[-1], "__mongo_id_field__", None)
         if id_field in node["fields"]:  # an object inside another one may have been stored without an id
@@ -266,7 +187,7 @@ class _LoadSchema(_Rewriter):
         return core_schema.no_info_before_validator_function(_duration, node)
 
     def on_function_after(self, node: Node) -> Any:
-        function = _function_of(node)
+        function = function_of(node)
         if function is in_utc:
             return node["schema"]
         if _is_email_check(function) and self._validation != "full":
@@ -274,17 +195,17 @@ class _LoadSchema(_Rewriter):
         return self._user_function(node, function)
 
     def on_function_before(self, node: Node) -> Any:
-        return self._user_function(node, _function_of(node), raw=True)
+        return self._user_function(node, function_of(node), raw=True)
 
     def on_function_wrap(self, node: Node) -> Any:
-        return self._user_function(node, _function_of(node), raw=True)
+        return self._user_function(node, function_of(node), raw=True)
 
     def on_function_plain(self, node: Node) -> Any:
-        self._user_function(node, _function_of(node), raw=True)
+        self._user_function(node, function_of(node), raw=True)
         return node
 
     def _user_function(self, node: Node, function: Callable[..., Any] | None, *, raw: bool = False) -> Any:
-        if function in (_aware, _naive, _decimal, _duration) or not _is_users(function):
+        if function in (_aware, _naive, _decimal, _duration) or not is_users(function):
             return node
         if "schema" in node and (self._validation == "types" or self._is_partial(node["schema"])):
             return node["schema"]
@@ -295,53 +216,10 @@ class _LoadSchema(_Rewriter):
         """Return whether a node stands for the whole model, of which only a part is loaded."""
         if self._only is None or len(self._classes) > 1:
             return False
-        return not self._classes or _innermost(node)["type"] == "model-fields"
+        return not self._classes or innermost(node)["type"] == "model-fields"
 
 
-class _DumpSchema(_Rewriter):
-    """Leaves out what shapes values for an API.
-
-    Attributes:
-        shapes_values: Whether something outside of models, which the encoder dumps by themselves, is stored otherwise
-            than the encoder would.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shapes_values = False
-
-    def visit(self, kind: str, node: Node) -> Any:
-        serialization = node.get("serialization")
-        if isinstance(serialization, dict):
-            if _innermost(node)["type"] in _ARBITRARY:
-                self.shapes_values = self.shapes_values or not self._classes
-            elif _is_users(serialization.get("function")):
-                node = {key: value for key, value in node.items() if key != "serialization"}
-        return super().visit(kind, node)
-
-    def on_model(self, node: Node) -> Node:
-        config = dict(node.get("config") or {})
-        config.pop("serialize_by_alias", None)
-        return {**node, "config": config}
-
-    def on_model_fields(self, node: Node) -> Node:
-        node["computed_fields"] = []
-        for name, stored in _stored_fields(self._classes, node).items():
-            field = node["fields"][name]
-            field["serialization_alias"] = stored
-            field.pop("serialization_exclude", None)
-            field.pop("serialization_exclude_if", None)
-        return node
-
-    def on_dict(self, node: Node) -> Node:
-        keys = node.get("keys_schema")
-        if keys is not None and _innermost(keys)["type"] != "str":
-            node["serialization"] = core_schema.wrap_serializer_function_ser_schema(_text_keys)
-            self.shapes_values = self.shapes_values or not self._classes
-        return node
-
-
-class _CastSchema(_Rewriter):
+class _CastSchema(Rewriter):
     def visit(self, kind: str, node: Node) -> Any:
         node = {key: value for key, value in node.items() if key not in _CONSTRAINTS}
         if kind == "str":
@@ -349,47 +227,11 @@ class _CastSchema(_Rewriter):
         return super().visit(kind, node)
 
     def on_function_after(self, node: Node) -> Any:
-        return node["schema"] if _is_email_check(_function_of(node)) else node
-
-
-def _stored_fields(classes: list[type], node: Node) -> dict[str, str]:
-    """Return the stored name of each field of a `model-fields` node."""
-    cls = classes[-1]
-    fields = fields_of(cls)
-    return {name: fields[name].stored if name in fields else name for name in node["fields"]}
-
-
-def _function_of(node: Node) -> Callable[..., Any] | None:
-    function = node.get("function")
-    return function.get("function") if isinstance(function, dict) else None
-
-
-def _is_users(function: Any) -> bool:
-    module = getattr(function, "__module__", None) or type(function).__module__
-    return function is not None and not str(module).startswith(_OURS)
+        return node["schema"] if _is_email_check(function_of(node)) else node
 
 
 def _is_email_check(function: Any) -> bool:
     return getattr(function, "__self__", None) is EmailStr
-
-
-def _innermost(node: Node) -> Node:
-    while isinstance(node.get("schema"), dict) and node["type"] != "model":
-        node = node["schema"]
-    return node
-
-
-def _text_keys(value: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-    return {text_key(key): item for key, item in handler(value).items()}
-
-
-def text_key(key: Any) -> str:
-    """Return a key of a mapping as it is stored: BSON has only text."""
-    if isinstance(key, str):
-        return str(getattr(key, "value", key))
-    if isinstance(key, datetime):
-        return key.isoformat()
-    return str(getattr(key, "value", key))
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
