@@ -551,6 +551,7 @@ CITIES = st.builds(Address, city=st.sampled_from(["Oslo", "Rome"]), zip=st.sampl
 STATES = st.fixed_dictionaries(
     {
         "tags": st.lists(st.sampled_from("xyz"), max_size=4),
+        "labels": st.sets(st.text(alphabet="abcdé", max_size=2), max_size=5),
         "lines": LINES,
         "settings": st.dictionaries(KEYS, TREES, max_size=4),
         "name": st.text(alphabet="abcé", max_size=3),
@@ -566,6 +567,7 @@ class Free(BaseModel):
     name: str = ""
     other: int = 0
     tags: list[str] = Field(default_factory=list)
+    labels: set[str] = Field(default_factory=set)
     lines: list[Line] = Field(default_factory=list)
     settings: dict[str, Any] = Field(default_factory=dict)
     home: Address = Field(default_factory=Address)
@@ -594,6 +596,9 @@ def test_any_edit_is_saved_and_nothing_else(server_uri: str, admin: Any, model: 
             if isinstance(held, dict) and isinstance(value, dict):  # changed in place, key by key
                 for key in [key for key in held if key not in value]:
                     del held[key]
+                held.update(value)
+            elif isinstance(held, set):
+                held.intersection_update(value)
                 held.update(value)
             elif isinstance(held, list) and isinstance(value, list):
                 held[:] = value
