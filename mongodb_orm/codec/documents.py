@@ -14,7 +14,7 @@ from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pydantic import ValidationError
-from pydantic_core import SchemaSerializer
+from pydantic_core import SchemaSerializer, SchemaValidator
 
 from ..exceptions import CorruptDocumentError, DocumentTooLargeError, MongoDBORMError, UnencodableValueError
 from ..garbage import uncollected
@@ -23,8 +23,8 @@ from ..schema import MappedModel, set_snapshot, spec_of
 from ..schema.normalizing import trim_nested_datetimes
 from ..types import Document
 from .kinds import loader, patient_loader
-from .schemas import settled_fields
 from .serializers import storage_serializer
+from .settled import settled_fields
 from .values import CODEC_OPTIONS, DRIVER_OPTIONS, PLAIN_OPTIONS, register_encoder
 
 M = TypeVar("M", bound=MappedModel)
@@ -181,8 +181,8 @@ class DocumentCodec(Generic[M]):
         self._validate(bson.decode(raw, self._options))
 
     @cached_property
-    def settled(self) -> frozenset[str]:
-        """The fields of which every value that validation let pass can be read again."""
+    def settled(self) -> Mapping[str, SchemaValidator]:
+        """The fields that can be validated alone, and can be read again when they fit."""
         return settled_fields(self._model)
 
     def dump(self, document: M) -> bytes:

@@ -23,11 +23,6 @@ _CONSTRAINTS = frozenset(
         "decimal_places", "now_op", "tz_constraint", "to_lower", "to_upper", "strip_whitespace", "strict",
     }
 )  # fmt: skip
-_WRAPPERS = frozenset({"default", "nullable"})
-_SETTLED = frozenset({"str", "int", "float", "bool", "bytes"})
-_TOUCHING = frozenset(
-    {"strip_whitespace", "to_lower", "to_upper", "str_strip_whitespace", "str_to_lower", "str_to_upper"}
-)
 Only = frozenset[str] | None
 
 
@@ -77,25 +72,6 @@ def summary_validator(model: type[pydantic.BaseModel], by_name: frozenset[type])
         model.model_rebuild()
     reader = _LoadSchema(None, plain=False, by_name=by_name, validation="standard")
     return build(SchemaValidator, with_utc_datetimes(reader.walk(model.__pydantic_core_schema__)))
-
-
-def settled_fields(model: type[MappedModel]) -> frozenset[str]:
-    """Return the fields of which every value that fits is read as it is: plain scalars that nothing touches."""
-    if model.model_config.keys() & _TOUCHING:
-        return frozenset()
-    node: Any = model.__pydantic_core_schema__
-    while node["type"] != "model-fields":
-        if "schema" not in node or is_users(function_of(node)):
-            return frozenset()
-        node = node["schema"]
-    kind = getattr(model, "__mongo_kind_field__", None)
-    return frozenset(name for name, field in node["fields"].items() if name != kind and _is_settled(field["schema"]))
-
-
-def _is_settled(node: Node) -> bool:
-    while node["type"] in _WRAPPERS:
-        node = node["schema"]
-    return node["type"] in _SETTLED and not node.keys() & _TOUCHING
 
 
 def cast_validator(annotation: Any) -> SchemaValidator:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
+from pydantic_core import SchemaValidator
+
 from ..codec import codec_for, codec_of, decode, encode
 from ..commands import FindOne, InsertOne, Update
 from ..compiler.filters import compile_filter, merge
@@ -216,7 +218,7 @@ def finish(
         conditions: Further filters.
     """
     model, spec = type(document), spec_of(type(document))
-    is_settled = checked is not None and codec_of(model).settled.issuperset(checked.names)
+    is_settled = checked is not None and codec_of(model).settled.keys() >= set(checked.names)
     compared = compare(document) if checked is None else checked.compared
     stored, changes = compared.old, compared.changes
     values = vars(document)
@@ -370,8 +372,12 @@ def _revalidate_changed(document: MappedModel, names: Sequence[str]) -> bool:
     The check runs on a copy, so that an error leaves the object as the caller made it.
     """
     adopted = False
+    settled = codec_of(type(document)).settled
     for name in names:
-        values, draft = vars(document), _draft(document)
+        values = vars(document)
+        if name in settled and _fits(settled[name], values[name]):
+            continue
+        draft = _draft(document)
         type(document).__pydantic_validator__.validate_assignment(draft, name, values[name])
         made = {key: value for key, value in vars(draft).items() if value is not values.get(key, _ABSENT)}
         for key in [key for key in made if key in values and _is_same(made[key], values[key])]:
@@ -380,6 +386,14 @@ def _revalidate_changed(document: MappedModel, names: Sequence[str]) -> bool:
             values.update(made)
             adopted = True
     return adopted
+
+
+def _fits(validator: SchemaValidator, value: Any) -> bool:
+    """Return whether a value is valid as it is; who asks finds out the rest, and tells what is wrong."""
+    try:
+        return _is_same(validator.validate_python(value), value)
+    except ValidationError:
+        return False
 
 
 def _is_same(left: Any, right: Any) -> bool:
