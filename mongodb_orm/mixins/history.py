@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ..compiler.casting import Place, cast
-from ..persistence import saving, versions
+from ..persistence import versions
+from ..persistence.changing import stored_id
 from ..persistence.versions import Difference, Version
 from ..schema import MappedModel, Signing, database_of, spec_of
 
@@ -44,7 +45,7 @@ class HistoryMixin(MappedModel):
             DocumentNotFoundError: When the object was never stored, or removed through this instance.
         """
         database = database_of(self)
-        return await versions.versions(type(self), saving.stored_id(self), skip=skip, limit=limit, database=database)
+        return await versions.versions(type(self), stored_id(self), skip=skip, limit=limit, database=database)
 
     @classmethod
     async def history_of(cls, id: Any, *, skip: int = 0, limit: int = 0) -> list[Version]:  # noqa: A002

@@ -26,7 +26,8 @@ from .attending import attend
 from .changing import refuse_foreign
 from .identifiers import new_ids, note_given_id
 from .notices import observers
-from .saving import is_certain, revalidate, stamp_new
+from .preparing import revalidate
+from .saving import is_certain, stamp_new
 from .validating import validate
 
 D = TypeVar("D", bound=MappedModel)

@@ -25,7 +25,8 @@ from .deleting import mark_of
 from .doubting import note_doubts
 from .identifiers import note_given_id
 from .locking import reason_of_miss, version_filter
-from .saving import accept, is_certain, revalidate, stamp_new, take_back
+from .preparing import accept, revalidate, take_back
+from .saving import is_certain, stamp_new
 
 
 class Entry(NamedTuple):

@@ -26,8 +26,8 @@ from .bulk import bulk_error, chosen_objects, chunks_of, insert_all, ready_new
 from .doubting import write_all
 from .locking import reason_of_bulk_miss
 from .notices import observers
+from .preparing import Pending, accept, check, finish, revalidate, take_back
 from .query_writes import QueryWrite, done_but_for, found_among
-from .saving import Pending, accept, check, finish, revalidate, take_back
 from .side_by_side import run_jobs
 from .validating import validate
 

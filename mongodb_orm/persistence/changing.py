@@ -196,6 +196,15 @@ def loaded_snapshot(document: MappedModel) -> bytes:
     return snapshot
 
 
+def stored_id(document: MappedModel) -> Any:
+    """Return the id under which the object is stored, in its stored form.
+
+    Raises:
+        DocumentNotFoundError: When it is not stored.
+    """
+    return decode(loaded_snapshot(document))["_id"]
+
+
 def refuse_foreign(model: type[MappedModel], document: MappedModel) -> None:
     """Refuse an object of a subclass that has a collection of its own.
 

@@ -15,7 +15,8 @@ from ..timestamps import current_datetime
 from .attending import run_by_query
 from .changing import refuse_foreign
 from .deleting import marking
-from .saving import revalidate, stamp_new
+from .preparing import revalidate
+from .saving import stamp_new
 
 D = TypeVar("D", bound=MappedModel)
 

@@ -9,8 +9,9 @@ import pydantic
 
 from ..exceptions import InvalidValueError, UnknownFieldError
 from ..schema import ANY, MappedModel, ModelSpec, Shape, fields_of, spec_of
-from .changing import back_unless_saved
-from .saving import revalidate, save, stored_id
+from .changing import back_unless_saved, stored_id
+from .preparing import revalidate
+from .saving import save
 
 D = TypeVar("D", bound=MappedModel)
 

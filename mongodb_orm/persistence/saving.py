@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from pydantic_core import SchemaValidator
-
-from ..codec import codec_for, codec_of, decode, encode
+from ..codec import codec_of
 from ..commands import FindOne, InsertOne, Update
-from ..compiler.filters import compile_filter, merge
-from ..compiler.signatures import changed_by, made_by
-from ..exceptions import InvalidValueError, MongoDBORMError, StaleDocumentError, UnencodableValueError, ValidationError
+from ..compiler.signatures import made_by
+from ..exceptions import MongoDBORMError, StaleDocumentError, ValidationError
 from ..executor import run
-from ..expressions import join
 from ..hooks import Create, Save, hooks_of
 from ..hooks import skip_hooks as skipping
-from ..schema import MappedModel, ModelSpec, database_of, is_deleted, set_snapshot, snapshot_of, spec_of
+from ..schema import MappedModel, database_of, is_deleted, set_snapshot, snapshot_of, spec_of
 from ..schema.mementos import touch
-from ..timestamps import current_datetime, later_than
-from ..tracking import SCALARS
+from ..timestamps import current_datetime
 from .attending import attended
-from .changing import Compared, adopt, changed_names, compare, loaded_snapshot, missing
+from .changing import adopt, missing, stored_id
 from .doubting import write
 from .identifiers import new_ids, note_given_id
-from .locking import merge_stored, next_version, reason_of_miss, version_filter
+from .locking import merge_stored, reason_of_miss
+from .preparing import accept, prepare, revalidate, take_back
 from .validating import validate
 
 D = TypeVar("D", bound=MappedModel)
 
 _MERGES = 50
 """How often a save takes over what others saved; of several that save at once, one succeeds each time."""
-_ABSENT: Any = object()
 
 
 @attended(Create)
@@ -67,24 +62,6 @@ async def insert(document: D, *, check: bool = False) -> D:
     if given is not None:
         await note_given_id(model, given)
     return document
-
-
-class Pending(NamedTuple):
-    """The update that would save an object, ready to be sent.
-
-    Attributes:
-        filter: Which document it is for: the id, the version where there is one, and conditions.
-        update: MongoDB's operators.
-        raw: The whole object as it will be, as BSON.
-        before: The fields that saving itself sets, as they were.
-        is_conditional: Whether the caller added conditions.
-    """
-
-    filter: dict[str, Any]
-    update: dict[str, Any]
-    raw: bytes
-    before: Mapping[str, Any]
-    is_conditional: bool = False
 
 
 @attended(Save)
@@ -148,131 +125,6 @@ async def save_merged(document: D, **options: Any) -> D:
     return await save(document, **options)
 
 
-async def prepare(
-    document: MappedModel, *, force: bool = False, if_match: Mapping[str, Any] | None = None
-) -> Pending | None:
-    """Return the update that saves a stored object, or None when there is nothing to save.
-
-    The changed fields are validated, and `updated_at` and the version are set in the object: follow it by `accept`
-    when the update was done, by `take_back` when it was not.
-
-    Args:
-        document: The object.
-        force: Whether every loaded field is sent, changed or not.
-        if_match: Keyword lookups that the stored document must fulfil.
-
-    Raises:
-        ValidationError: When a changed value does not fit its field.
-        InvalidValueError: When a field that is frozen changed.
-        QueryError: When `if_match` makes no sense.
-    """
-    spec = spec_of(type(document))
-    conditions = [] if if_match is None else [compile_filter(spec, join(**_lookups(spec, if_match))).filter]
-    checked = check(document, force=force)
-    if checked is None:
-        return None
-    if hooks_of(type(document)):
-        await validate((document,), (frozenset(checked.names),))
-        checked = None
-    return finish(document, checked, force=force, conditions=conditions)
-
-
-class Checked(NamedTuple):
-    """A stored object whose changed fields were validated: how it differs from its document, and in which fields."""
-
-    compared: Compared
-    names: Sequence[str]
-
-
-def check(document: MappedModel, *, force: bool = False) -> Checked | None:
-    """Validate what changed in a stored object; None when there is nothing to save.
-
-    Raises:
-        ValidationError: When a changed value does not fit its field.
-        InvalidValueError: When a field that is frozen changed.
-    """
-    spec, compared = spec_of(type(document)), _compared(document)
-    if not compared.changes and not force:
-        return None
-    names = changed_names(spec, compared.changes)
-    _refuse_frozen(spec, names)
-    if _revalidate_changed(document, names):
-        compared = compare(document)
-        names = changed_names(spec, compared.changes)
-    return Checked(compared, names)
-
-
-def finish(
-    document: MappedModel,
-    checked: Checked | None,
-    *,
-    force: bool = False,
-    conditions: Sequence[dict[str, Any]] = (),
-) -> Pending:
-    """Return the update of an object that was checked; see `prepare`.
-
-    Args:
-        document: The object.
-        checked: What `check` returned; None when validators and hooks ran since, which may have changed the object.
-        force: Whether every loaded field is sent, changed or not.
-        conditions: Further filters.
-    """
-    model, spec = type(document), spec_of(type(document))
-    is_settled = checked is not None and codec_of(model).settled.keys() >= set(checked.names)
-    compared = compare(document) if checked is None else checked.compared
-    stored, changes = compared.old, compared.changes
-    values = vars(document)
-    signed = changed_by(spec)
-    managed = {"updated_at": later_than(values.get("updated_at")), **next_version(spec, stored), **signed}
-    before = {name: values.get(name, _ABSENT) for name in managed}
-    values.update(managed)
-    document.__pydantic_fields_set__.update(managed)
-    try:
-        written = {spec.fields[name].stored: value for name, value in managed.items()}
-        if signed:
-            changes.drop(spec.fields[name].stored for name in signed)
-        changes.set.update(written)
-        raw = encode({**compared.new, **written}, model=spec.name)
-        if signed or not is_settled:
-            codec_for(document).check(raw)
-        update = _everything(raw) if force else changes.operators()
-    except BaseException:
-        _restore(document, before)
-        raise
-    id_ = stored["_id"]
-    filter_ = {"_id": id_ if type(id_) in SCALARS else stored_id(document), **version_filter(spec, stored)}
-    return Pending(merge([filter_, *conditions]) if conditions else filter_, update, raw, before, bool(conditions))
-
-
-def _compared(document: MappedModel) -> Compared:
-    """Compare an object with its document; what was assigned in another form than its field's is validated first."""
-    try:
-        return compare(document)
-    except UnencodableValueError:
-        fields = type(document).__pydantic_fields__
-        _revalidate_changed(document, [name for name in vars(document) if name in fields and not fields[name].frozen])
-        return compare(document)
-
-
-def accept(document: MappedModel, pending: Pending) -> None:
-    """Let an object be what was saved."""
-    set_snapshot(document, pending.raw)
-
-
-def take_back(document: MappedModel, pending: Pending) -> None:
-    """Give an object that was not saved the `updated_at` and version that it had, and the actor."""
-    _restore(document, pending.before)
-
-
-def _restore(document: MappedModel, before: Mapping[str, Any]) -> None:
-    for name, value in before.items():
-        if value is _ABSENT:
-            vars(document).pop(name, None)
-            document.__pydantic_fields_set__.discard(name)
-        else:
-            vars(document)[name] = value
-
-
 async def refresh(document: D) -> D:
     """Read the document again into the same object; changes that were not saved are lost.
 
@@ -293,15 +145,6 @@ async def find_by_id(
     """Return the document of that stored id, or None; `hidden` is a further filter."""
     raw = await run(model, FindOne(filter={"_id": id_, **hidden} if hidden else {"_id": id_}), database=database)
     return None if raw is None else codec_of(model).load(raw)
-
-
-def stored_id(document: MappedModel) -> Any:
-    """Return the id under which the object is stored, in its stored form.
-
-    Raises:
-        DocumentNotFoundError: When it is not stored.
-    """
-    return decode(loaded_snapshot(document))["_id"]
 
 
 def is_certain(error: Exception) -> bool:
@@ -327,85 +170,3 @@ def stamp_new(document: MappedModel, now: datetime) -> None:
     if document.__mongo_signing__ is not None:
         signed = made_by(spec_of(type(document)))
         values.update({name: who for name, who in signed.items() if name not in given})
-
-
-def revalidate(document: MappedModel) -> None:
-    """Validate an object that may have been changed since it was made, and adopt what validation makes of it.
-
-    Raises:
-        ValidationError: When a value does not fit.
-    """
-    spec = spec_of(type(document))
-    values = {name: value for name, value in vars(document).items() if name != spec.id_field or value is not None}
-    checked = type(document).model_validate({**values, **(document.__pydantic_extra__ or {})}, by_name=True)
-    vars(checked)[spec.id_field] = vars(document)[spec.id_field]
-    given = set(document.__pydantic_fields_set__)
-    object.__setattr__(document, "__dict__", vars(checked))
-    object.__setattr__(document, "__pydantic_fields_set__", given)
-
-
-def _lookups(spec: ModelSpec, if_match: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(if_match, Mapping) or not all(isinstance(name, str) for name in if_match):
-        raise InvalidValueError(
-            'if_match is a mapping of lookups, such as {"status": "open"}.', model=spec.name, value=if_match
-        )
-    return dict(if_match)
-
-
-def _refuse_frozen(spec: ModelSpec, names: Sequence[str]) -> None:
-    for name in names:
-        if spec.model.__pydantic_fields__[name].frozen:
-            raise InvalidValueError(
-                f"{spec.name}.{name} is frozen: it never changes once the document is stored.",
-                model=spec.name,
-                field=name,
-            )
-
-
-def _everything(raw: bytes) -> dict[str, Any]:
-    return {"$set": {name: value for name, value in decode(raw).items() if name != "_id"}}
-
-
-def _revalidate_changed(document: MappedModel, names: Sequence[str]) -> bool:
-    """Validate the fields that changed, as an assignment would, and adopt what that makes of the object.
-
-    The check runs on a copy, so that an error leaves the object as the caller made it.
-    """
-    adopted = False
-    settled = codec_of(type(document)).settled
-    for name in names:
-        values = vars(document)
-        if name in settled and _fits(settled[name], values[name]):
-            continue
-        draft = _draft(document)
-        type(document).__pydantic_validator__.validate_assignment(draft, name, values[name])
-        made = {key: value for key, value in vars(draft).items() if value is not values.get(key, _ABSENT)}
-        for key in [key for key in made if key in values and _is_same(made[key], values[key])]:
-            del made[key]
-        if made:
-            values.update(made)
-            adopted = True
-    return adopted
-
-
-def _fits(validator: SchemaValidator, value: Any) -> bool:
-    """Return whether a value is valid as it is; who asks finds out the rest, and tells what is wrong."""
-    try:
-        return _is_same(validator.validate_python(value), value)
-    except ValidationError:
-        return False
-
-
-def _is_same(left: Any, right: Any) -> bool:
-    return type(left) is type(right) and type(left) in SCALARS and bool(left == right)
-
-
-def _draft(document: D) -> D:
-    """Return what is enough of a copy to validate an assignment on: `copy.copy` takes four times as long."""
-    draft = object.__new__(type(document))
-    object.__setattr__(draft, "__dict__", dict(vars(document)))
-    object.__setattr__(draft, "__pydantic_fields_set__", set(document.__pydantic_fields_set__))
-    extra = document.__pydantic_extra__
-    object.__setattr__(draft, "__pydantic_extra__", extra if extra is None else dict(extra))
-    object.__setattr__(draft, "__pydantic_private__", document.__pydantic_private__)
-    return draft

@@ -14,11 +14,10 @@ from ..schema.mementos import touch
 from ..timestamps import current_datetime, later_than
 from ..tracking import diff
 from .attending import attended, run_by_query
-from .changing import loaded_snapshot
+from .changing import loaded_snapshot, stored_id
 from .doubting import write
 from .locking import next_version, reason_of_miss, version_filter
 from .reflecting import reflect
-from .saving import stored_id
 
 D = TypeVar("D", bound=MappedModel)
 

@@ -14,9 +14,9 @@ from ..executor import run, stream
 from ..schema import MappedModel, database_of, spec_of
 from ..tracking import Known, diff
 from ..types import Document
-from .changing import back_unless_saved
+from .changing import back_unless_saved, stored_id
 from .recording import LAST, VersionKind, history_of, versions_of_id
-from .saving import save, stored_id
+from .saving import save
 
 D = TypeVar("D", bound=MappedModel)
 
