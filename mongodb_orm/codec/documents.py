@@ -201,9 +201,9 @@ class DocumentCodec(Generic[M]):
             UnencodableValueError: When a value contains itself, or cannot be made plain data.
         """
         fields = vars(document)
-        for name in self._spec.nested_datetimes:
-            trim_nested_datetimes(fields.get(name))
         try:
+            for name in self._spec.nested_datetimes:
+                trim_nested_datetimes(fields.get(name))
             values: Document = self._serialize(document, by_alias=True, warnings=False)
         except MongoDBORMError:
             raise
