@@ -22,12 +22,15 @@ class BulkModel(WritableModel):
             abstract = True
 
     @classmethod
-    async def bulk_create(cls, items: Iterable[Mapping[str, Any] | Self], *, ordered: bool = True) -> list[Self]:
+    async def bulk_create(
+        cls, items: Iterable[Mapping[str, Any] | Self], *, ordered: bool = True, progress: Progress | None = None
+    ) -> list[Self]:
         """Insert many documents: validated first, ids in one trip, then in chunks of 1,000.
 
         Args:
             items: Mappings of values, or new objects. An empty list does nothing.
             ordered: Whether to stop at the first document that the server refuses.
+            progress: A function, plain or async, that is called after each command with how many are done, of how many.
 
         Returns:
             The objects, in the order of `items`, with their ids.
@@ -36,7 +39,7 @@ class BulkModel(WritableModel):
             ValidationError: When items do not fit; locations begin with the position, and nothing is stored.
             BulkError: When the server refuses some. It is a `DuplicateDocumentError` too when a unique index did.
         """
-        return await bulk.bulk_create(cls, items, ordered=ordered)
+        return await bulk.bulk_create(cls, items, ordered=ordered, progress=progress)
 
     @classmethod
     async def bulk_insert(
@@ -71,7 +74,9 @@ class BulkModel(WritableModel):
         return await streaming.bulk_insert(cls, items, chunk_size=chunk_size, ordered=ordered, progress=progress)
 
     @classmethod
-    async def bulk_save(cls, objects: Iterable[Self], *, ordered: bool = False) -> BulkSaved:
+    async def bulk_save(
+        cls, objects: Iterable[Self], *, ordered: bool = False, progress: Progress | None = None
+    ) -> BulkSaved:
         """Save many objects: new ones are inserted, of the others what changed is sent, in commands of 1,000.
 
         All are validated before anything is sent. Hooks run as for `save`.
@@ -79,6 +84,7 @@ class BulkModel(WritableModel):
         Args:
             objects: Objects of this class; one that is there twice is saved once.
             ordered: Whether to stop at the first that cannot be written.
+            progress: A function, plain or async, that is called after each command with how many are done, of how many.
 
         Returns:
             How many were created, updated and unchanged.
@@ -94,15 +100,22 @@ class BulkModel(WritableModel):
             >>> await User.bulk_save(users)
             BulkSaved(created=0, updated=100, unchanged=0)
         """
-        return await bulk_saving.bulk_save(cls, objects, ordered=ordered)
+        return await bulk_saving.bulk_save(cls, objects, ordered=ordered, progress=progress)
 
     @classmethod
-    async def bulk_update(cls, changes: Mapping[Any, Mapping[str, Any]], *, ordered: bool = False) -> int:
+    async def bulk_update(
+        cls,
+        changes: Mapping[Any, Mapping[str, Any]],
+        *,
+        ordered: bool = False,
+        progress: Progress | None = None,
+    ) -> int:
         """Update documents by id, each with its own values, without loading them.
 
         Args:
             changes: A mapping of ids to values, in the keyword form of `update`: `{1: {"age": 5}, 2: {"age__inc": 1}}`.
             ordered: Whether to stop at the first that the server refuses.
+            progress: A function, plain or async, that is called after each command with how many are done, of how many.
 
         Returns:
             How many documents were found.
@@ -111,16 +124,17 @@ class BulkModel(WritableModel):
             InvalidValueError: When an id or a value does not fit; nothing is sent.
             BulkError: When the server refuses some.
         """
-        return await bulk_saving.bulk_update(cls, changes, ordered=ordered)
+        return await bulk_saving.bulk_update(cls, changes, ordered=ordered, progress=progress)
 
     @classmethod
-    async def bulk_delete(cls, items: Iterable[Any]) -> int:
+    async def bulk_delete(cls, items: Iterable[Any], *, progress: Progress | None = None) -> int:
         """Delete objects, or documents by id, softly when the model says so.
 
         As with one object, what was gone before is no error. It is not counted, and no hook or observer hears of it.
 
         Args:
             items: Objects of this class, ids, or both.
+            progress: A function, plain or async, that is called after each command with how many are done, of how many.
 
         Returns:
             How many were deleted.
@@ -128,4 +142,4 @@ class BulkModel(WritableModel):
         Raises:
             BulkError: When somebody saved some objects meanwhile (`VersionedMixin`); the others are deleted.
         """
-        return await bulk_deleting.bulk_delete(cls, items)
+        return await bulk_deleting.bulk_delete(cls, items, progress=progress)

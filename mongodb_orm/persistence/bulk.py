@@ -27,6 +27,7 @@ from .changing import refuse_foreign
 from .identifiers import new_ids, note_given_id
 from .notices import observers
 from .preparing import revalidate
+from .progressing import Progress, Steps
 from .saving import is_certain, stamp_new
 from .validating import validate
 
@@ -40,7 +41,9 @@ CHUNK_BYTES = 32 * 1024 * 1024
 """Encoded bytes in one command, well below the 48 MB that a message may have."""
 
 
-async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = True) -> list[D]:
+async def bulk_create(
+    model: type[D], items: Iterable[Any], *, ordered: bool = True, progress: Progress | None = None
+) -> list[D]:
     """Validate and insert many documents: all are validated and encoded before anything is sent.
 
     Raises:
@@ -51,14 +54,15 @@ async def bulk_create(model: type[D], items: Iterable[Any], *, ordered: bool = T
     if isinstance(items, Mapping | str | bytes) or not isinstance(items, Iterable):
         raise InvalidValueError("bulk_create takes a list of mappings or objects.", model=spec.name, value=items)
     documents = _build_all(model, list(items))
+    steps = Steps(progress, len(documents))
     if not documents:
         return []
     if observers or any(hooks_of(kind) for kind in set(map(type, documents))):
-        return await attend(Create, documents, lambda: create_all(model, documents, ordered))
-    return await create_all(model, documents, ordered)
+        return await attend(Create, documents, lambda: _create_all(model, documents, ordered, steps))
+    return await _create_all(model, documents, ordered, steps)
 
 
-async def create_all(model: type[D], documents: list[D], ordered: bool) -> list[D]:
+async def _create_all(model: type[D], documents: list[D], ordered: bool, steps: Steps) -> list[D]:
     """Insert new objects that were validated.
 
     Raises:
@@ -68,17 +72,17 @@ async def create_all(model: type[D], documents: list[D], ordered: bool) -> list[
     ready_new(documents)
     if any(hooks_of(kind) for kind in set(map(type, documents))):
         await validate(documents, places=range(len(documents)))
-    return await insert_all(model, documents, ordered)
+    return await insert_all(model, documents, ordered, steps)
 
 
-async def insert_all(model: type[D], documents: list[D], ordered: bool) -> list[D]:
-    """Insert new objects that validators let pass; see `create_all`."""
+async def insert_all(model: type[D], documents: list[D], ordered: bool, steps: Steps) -> list[D]:
+    """Insert new objects that validators let pass, and count them."""
     without_id = lacking_ids(documents)
     given = highest_id(documents) if len(without_id) < len(documents) else None
     await give_ids(model, without_id)
     try:
         raws = _dump_all(documents)
-        failures, written = await _insert(model, documents, raws, ordered)
+        failures, written = await _insert(model, documents, raws, ordered, steps)
     except (MongoDBORMError, ValidationError) as error:
         if is_certain(error):
             forget_ids(without_id)
@@ -178,7 +182,7 @@ def _dump_all(documents: Iterable[MappedModel]) -> list[bytes]:
 
 
 async def _insert(
-    model: type[D], documents: list[D], raws: list[bytes], ordered: bool
+    model: type[D], documents: list[D], raws: list[bytes], ordered: bool, steps: Steps
 ) -> tuple[list[BulkFailure], list[int]]:
     failures: list[BulkFailure] = []
     written: list[int] = []
@@ -196,6 +200,7 @@ async def _insert(
         for index in done:
             written.append(start + index)
             set_snapshot(documents[start + index], raws[start + index])
+        await steps.add(len(chunk))
         if failures and ordered:
             break
     return failures, written

@@ -24,11 +24,12 @@ from .deleting import Mark, delete_matching, mark_of
 from .doubting import write_all
 from .locking import reason_of_bulk_miss, version_filter
 from .notices import observers
+from .progressing import Progress, Steps
 
 D = TypeVar("D", bound=MappedModel)
 
 
-async def bulk_delete(model: type[D], items: Iterable[Any]) -> int:
+async def bulk_delete(model: type[D], items: Iterable[Any], *, progress: Progress | None = None) -> int:
     """Delete objects, or documents by id, by the model's policy.
 
     Raises:
@@ -45,14 +46,16 @@ async def bulk_delete(model: type[D], items: Iterable[Any]) -> int:
     objects = [(positions[id(document)], document) for _, document in given]
     for _, document in objects:
         loaded_snapshot(document)  # an object that is not stored is an error before anything is sent
+    steps = Steps(progress, len(ids) + len(objects))
     deleted = 0
     for start in range(0, len(ids), CHUNK):
-        filter_ = {"_id": {"$in": ids[start : start + CHUNK]}, **(hidden_filter(spec, "active") or {})}
-        deleted += await delete_matching(model, filter_)
-    return deleted + await delete_chosen(model, objects)
+        some = ids[start : start + CHUNK]
+        deleted += await delete_matching(model, {"_id": {"$in": some}, **(hidden_filter(spec, "active") or {})})
+        await steps.add(len(some))
+    return deleted + await delete_chosen(model, objects, steps)
 
 
-async def delete_chosen(model: type[D], chosen: Sequence[tuple[int, D]]) -> int:
+async def delete_chosen(model: type[D], chosen: Sequence[tuple[int, D]], steps: Steps) -> int:
     """Delete stored objects that come with the positions by which errors name them; see `bulk_delete`."""
     done = _Done()
     positions = {id(document): index for index, document in chosen}
@@ -63,6 +66,7 @@ async def delete_chosen(model: type[D], chosen: Sequence[tuple[int, D]]) -> int:
             for document in chunk:
                 touch(document)
             await (_remove_some if spec_of(model).deletion is None else _mark_some)(model, chunk, done)
+            await steps.add(len(chunk))
         if done.stale:
             failures = [BulkFailure(positions[id(document)], error) for document, error in done.stale]
             written = sorted(positions[id(document)] for document in done.written)

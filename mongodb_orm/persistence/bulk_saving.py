@@ -27,6 +27,7 @@ from .doubting import write_all
 from .locking import reason_of_bulk_miss
 from .notices import observers
 from .preparing import Pending, accept, check, finish, revalidate, take_back
+from .progressing import Progress, Steps
 from .query_writes import QueryWrite, done_but_for, found_among
 from .side_by_side import run_jobs
 from .validating import validate
@@ -48,7 +49,9 @@ class BulkSaved(NamedTuple):
     unchanged: int
 
 
-async def bulk_save(model: type[D], documents: Iterable[D], *, ordered: bool = False) -> BulkSaved:
+async def bulk_save(
+    model: type[D], documents: Iterable[D], *, ordered: bool = False, progress: Progress | None = None
+) -> BulkSaved:
     """Insert the new objects among `documents`, and send what changed in the others.
 
     All are validated before anything is sent.
@@ -57,10 +60,11 @@ async def bulk_save(model: type[D], documents: Iterable[D], *, ordered: bool = F
         ValidationError: When a value does not fit; locations begin with the position, and nothing is stored.
         BulkError: When some could not be written; it says which.
     """
-    return await save_chosen(model, chosen_objects(model, documents), ordered=ordered)
+    chosen = chosen_objects(model, documents)
+    return await save_chosen(model, chosen, ordered=ordered, steps=Steps(progress, len(chosen)))
 
 
-async def save_chosen(model: type[D], chosen: Sequence[tuple[int, D]], *, ordered: bool) -> BulkSaved:
+async def save_chosen(model: type[D], chosen: Sequence[tuple[int, D]], *, ordered: bool, steps: Steps) -> BulkSaved:
     """Save objects that come with the positions by which errors name them; see `bulk_save`."""
     new = [(index, document) for index, document in chosen if is_new(document)]
     stored = [(index, document) for index, document in chosen if not is_new(document)]
@@ -78,12 +82,13 @@ async def save_chosen(model: type[D], chosen: Sequence[tuple[int, D]], *, ordere
 
     async def write() -> None:
         pending = await prepared(stored, new)
-        failed, done = await _send(model, pending, ordered)
+        await steps.add(len(stored) - len(pending))
+        failed, done = await _send(model, pending, ordered, steps)
         failures.extend(failed)
         updated.extend(done)
         if own and not (failed and ordered):
             try:
-                await insert_all(model, own, ordered)
+                await insert_all(model, own, ordered, steps)
             except BulkError as error:
                 failures.extend(BulkFailure(new[failure.index][0], failure.error) for failure in error.failures)
         if failures:
@@ -98,7 +103,11 @@ async def save_chosen(model: type[D], chosen: Sequence[tuple[int, D]], *, ordere
 
 
 async def bulk_update(
-    model: type[MappedModel], changes: Mapping[Any, Mapping[str, Any]], *, ordered: bool = False
+    model: type[MappedModel],
+    changes: Mapping[Any, Mapping[str, Any]],
+    *,
+    ordered: bool = False,
+    progress: Progress | None = None,
 ) -> int:
     """Update documents by id, each with its own values; `updated_at` moves with them.
 
@@ -114,6 +123,7 @@ async def bulk_update(
         raise InvalidValueError(
             "bulk_update takes a mapping of ids to mappings of values.", model=spec.name, value=changes
         )
+    steps = Steps(progress, len(changes))
     now, place = current_datetime(), Place(spec.name, spec.id_field)
     hidden = hidden_filter(spec, "active") or {}
     operations: list[tuple[int, UpdateOne]] = []
@@ -124,6 +134,7 @@ async def bulk_update(
             filter_ = {"_id": cast(spec.id_shape, id_, place), **hidden}
             operations.append((index, UpdateOne(filter_, compiled.update, compiled.array_filters)))
     await run_before(model, QueryUpdate, [QueryWrite(model, "update", o.filter, o.update) for _, o in operations])
+    await steps.add(len(changes) - len(operations))
     matched = 0
     failures: list[BulkFailure] = []
     done: list[tuple[int, UpdateOne]] = []
@@ -138,6 +149,7 @@ async def bulk_update(
             done += done_but_for(error, chunk, ordered=ordered)
             if ordered:
                 break
+        await steps.add(len(chunk))
     if failures:
         written: list[int] = []
         if not in_transaction():  # which is over, so that nothing was written
@@ -200,7 +212,7 @@ async def prepared(
 
 
 async def _send(
-    model: type[D], changed: list[tuple[int, D, Pending]], ordered: bool
+    model: type[D], changed: list[tuple[int, D, Pending]], ordered: bool, steps: Steps
 ) -> tuple[list[BulkFailure], list[int]]:
     failures: list[BulkFailure] = []
     written: list[int] = []
@@ -217,6 +229,7 @@ async def _send(
                 written.append(index)
                 accept(document, pending)
                 del waiting[id(document)]
+        await steps.add(len(chunk))
 
     try:
         chunks = chunks_of(changed, lambda item: database_of(item[1]))

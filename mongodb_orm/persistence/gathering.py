@@ -11,6 +11,7 @@ from ..schema import MappedModel, is_new, raw_of, spec_of
 from .bulk_across import Entry, Outcome, write_across
 from .bulk_deleting import delete_chosen
 from .bulk_saving import save_chosen
+from .progressing import Steps
 
 
 class Gathered:
@@ -79,9 +80,9 @@ async def _write_some(model: type[MappedModel], own: list[Entry], outcome: Outco
     deleted = 0
     try:
         if is_deletion:
-            deleted = await delete_chosen(model, chosen)
+            deleted = await delete_chosen(model, chosen, Steps())
         else:
-            await save_chosen(model, chosen, ordered=ordered)
+            await save_chosen(model, chosen, ordered=ordered, steps=Steps())
     except BulkError as failed:
         error = failed
         outcome.failures += failed.failures

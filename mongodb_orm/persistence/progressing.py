@@ -21,6 +21,27 @@ def check_progress(progress: object) -> None:
         raise ConfigurationError(f"progress is a function of two numbers, not {progress!r}.")
 
 
+class Steps:
+    """How far one write of many has come, and who is told."""
+
+    def __init__(self, progress: Progress | None = None, total: int | None = None) -> None:
+        """Begin with nothing done.
+
+        Raises:
+            ConfigurationError: When `progress` is neither None nor callable.
+        """
+        check_progress(progress)
+        self._progress = progress
+        self._total = total
+        self._done = 0
+
+    async def add(self, count: int) -> None:
+        """Count what was done since the last time, and tell of it."""
+        self._done += count
+        if count:
+            await report(self._progress, self._done, self._total)
+
+
 async def report(progress: Progress | None, done: int, total: int | None) -> None:
     """Call a function with how many are done, where there is one."""
     if progress is not None:

@@ -13,6 +13,7 @@ from rich.progress import Progress as RichBars
 
 from mongodb_orm import BaseModel, BulkWriter, ConfigurationError
 from mongodb_orm.integrations.progress import RichProgress, TqdmProgress
+from mongodb_orm.persistence import bulk, bulk_deleting
 
 
 class Row(BaseModel):
@@ -112,6 +113,52 @@ async def test_async_functions_are_told_too(register: Any) -> None:
     assert told == [(2, None), (3, None), (3, None)]
 
 
+async def test_every_bulk_verb_tells(register: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    await register(Row)
+    monkeypatch.setattr(bulk, "CHUNK", 2)
+    monkeypatch.setattr(bulk_deleting, "CHUNK", 2)
+    told: list[tuple[int, int | None]] = []
+
+    def note(done: int, total: int | None) -> None:
+        told.append((done, total))
+
+    def forget() -> list[tuple[int, int | None]]:
+        seen = told[:]
+        told.clear()
+        return seen
+
+    made = await Row.bulk_create(rows(5), progress=note)
+    assert forget() == [(2, 5), (4, 5), (5, 5)]
+    for row in made[:3]:
+        row.number += 10
+    await Row.bulk_save([*made, Row(number=7)], ordered=True, progress=note)
+    assert forget() == [(2, 6), (4, 6), (5, 6), (6, 6)]
+    await Row.bulk_update({**{row.id: {"number": 1} for row in made[:3]}, made[4].id: {}}, progress=note)
+    assert forget() == [(1, 4), (3, 4), (4, 4)]
+    await Row.bulk_delete([*made[:3], made[3].id], progress=note)
+    assert forget() == [(1, 4), (3, 4), (4, 4)]
+    await Row.bulk_create([], progress=note)
+    assert forget() == []
+
+
+async def test_what_was_written_before_a_function_failed_is_known(
+    register: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await register(Row)
+    monkeypatch.setattr(bulk, "CHUNK", 2)
+    made = await Row.bulk_create(rows(5))
+    for row in made:
+        row.number += 10
+
+    def fail(done: int, total: int | None) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await Row.bulk_save(made, ordered=True, progress=fail)
+    assert [row.is_changed for row in made] == [False, False, True, True, True]
+    assert await Row.count(number__gte=10) == 2
+
+
 async def test_what_is_no_function_is_refused_before_anything_is_stored(register: Any) -> None:
     await register(Row)
     wrong: Any = 5
@@ -119,4 +166,6 @@ async def test_what_is_no_function_is_refused_before_anything_is_stored(register
         await Row.bulk_insert(rows(3), progress=wrong)
     with pytest.raises(ConfigurationError, match="progress"):
         BulkWriter(progress=wrong)
+    with pytest.raises(ConfigurationError, match="progress"):
+        await Row.bulk_create(rows(3), progress=wrong)
     assert await Row.count() == 0
