@@ -23,12 +23,16 @@ class BulkModel(WritableModel):
 
     @classmethod
     async def bulk_create(
-        cls, items: Iterable[Mapping[str, Any] | Self], *, ordered: bool = True, progress: Progress | None = None
+        cls,
+        items: Iterable[Mapping[str, Any] | Self] | AsyncIterable[Mapping[str, Any] | Self],
+        *,
+        ordered: bool = True,
+        progress: Progress | None = None,
     ) -> list[Self]:
         """Insert many documents: validated first, ids in one trip, then in chunks of 1,000.
 
         Args:
-            items: Mappings of values, or new objects. An empty list does nothing.
+            items: Mappings of values, or new objects, from any iterable or async iterable. An empty one does nothing.
             ordered: Whether to stop at the first document that the server refuses.
             progress: A function, plain or async, that is called after each command with how many are done, of how many.
 
@@ -75,14 +79,14 @@ class BulkModel(WritableModel):
 
     @classmethod
     async def bulk_save(
-        cls, objects: Iterable[Self], *, ordered: bool = False, progress: Progress | None = None
+        cls, objects: Iterable[Self] | AsyncIterable[Self], *, ordered: bool = False, progress: Progress | None = None
     ) -> BulkSaved:
         """Save many objects: new ones are inserted, of the others what changed is sent, in commands of 1,000.
 
         All are validated before anything is sent. Hooks run as for `save`.
 
         Args:
-            objects: Objects of this class; one that is there twice is saved once.
+            objects: Objects of this class, from any iterable or async iterable; one that is there twice is saved once.
             ordered: Whether to stop at the first that cannot be written.
             progress: A function, plain or async, that is called after each command with how many are done, of how many.
 
@@ -127,13 +131,13 @@ class BulkModel(WritableModel):
         return await bulk_saving.bulk_update(cls, changes, ordered=ordered, progress=progress)
 
     @classmethod
-    async def bulk_delete(cls, items: Iterable[Any], *, progress: Progress | None = None) -> int:
+    async def bulk_delete(cls, items: Iterable[Any] | AsyncIterable[Any], *, progress: Progress | None = None) -> int:
         """Delete objects, or documents by id, softly when the model says so.
 
         As with one object, what was gone before is no error. It is not counted, and no hook or observer hears of it.
 
         Args:
-            items: Objects of this class, ids, or both.
+            items: Objects of this class, ids, or both, from any iterable or async iterable.
             progress: A function, plain or async, that is called after each command with how many are done, of how many.
 
         Returns:

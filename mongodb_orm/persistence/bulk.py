@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..codec import codec_of
@@ -34,6 +34,9 @@ from .validating import validate
 D = TypeVar("D", bound=MappedModel)
 T = TypeVar("T")
 
+Items = Iterable[Any] | AsyncIterable[Any]
+"""Where what is written comes from."""
+
 CHUNK = 1000
 """Documents in one `insert` command; small enough to let other tasks run in between."""
 
@@ -42,7 +45,7 @@ CHUNK_BYTES = 32 * 1024 * 1024
 
 
 async def bulk_create(
-    model: type[D], items: Iterable[Any], *, ordered: bool = True, progress: Progress | None = None
+    model: type[D], items: Items, *, ordered: bool = True, progress: Progress | None = None
 ) -> list[D]:
     """Validate and insert many documents: all are validated and encoded before anything is sent.
 
@@ -50,10 +53,7 @@ async def bulk_create(
         ValidationError: When items do not fit; each location begins with the item's position, and nothing is stored.
         BulkError: When the server refuses some; it is a `DuplicateDocumentError` too when a unique index did.
     """
-    spec = spec_of(model)
-    if isinstance(items, Mapping | str | bytes) or not isinstance(items, Iterable):
-        raise InvalidValueError("bulk_create takes a list of mappings or objects.", model=spec.name, value=items)
-    documents = _build_all(model, list(items))
+    documents = _build_all(model, await listed(model, items))
     steps = Steps(progress, len(documents))
     if not documents:
         return []
@@ -230,14 +230,41 @@ def chunks_of(items: Iterable[T], place: Callable[[T], object] = lambda item: No
         yield chunk
 
 
+async def listed(model: type[MappedModel], items: Items) -> list[Any]:
+    """Return what an iterable or async iterable yields.
+
+    Raises:
+        InvalidValueError: When it is none, or a mapping or text.
+    """
+    return list(items) if isinstance(items, list | tuple) else [item async for item in each(model, items)]
+
+
+async def each(model: type[MappedModel], items: Items) -> AsyncIterator[Any]:
+    """Yield what an iterable or async iterable yields.
+
+    Raises:
+        InvalidValueError: When it is none, or a mapping or text.
+    """
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    elif isinstance(items, Iterable) and not isinstance(items, str | bytes | Mapping):
+        for item in items:
+            yield item
+    else:
+        raise InvalidValueError(
+            "A list, or another iterable or async iterable, of what is to be written is needed.",
+            model=spec_of(model).name,
+            value=items,
+        )
+
+
 def chosen_objects(model: type[D], documents: Iterable[Any]) -> list[tuple[int, D]]:
     """Return objects with their positions; one that is there twice comes once.
 
     Raises:
         InvalidValueError: When something is no object of the model.
     """
-    if isinstance(documents, str | bytes | Mapping) or not isinstance(documents, Iterable):
-        raise InvalidValueError("A list of objects is needed.", model=model.__name__, value=documents)
     unique: dict[int, tuple[int, D]] = {}
     for index, item in enumerate(documents):
         kind = type(item)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..codec import decode, decode_all
 from ..commands import BulkWrite, DeleteOne, Find, UpdateOne
 from ..compiler.casting import Place, cast
 from ..compiler.scopes import hidden_filter
-from ..exceptions import BulkFailure, InvalidValueError, StaleDocumentError
+from ..exceptions import BulkFailure, StaleDocumentError
 from ..executor import stream
 from ..hooks import Delete, hooks_of
 from ..schema import MappedModel, database_of, mark_deleted, set_snapshot, spec_of
@@ -18,7 +18,7 @@ from ..schema.mementos import touch
 from ..timestamps import current_datetime
 from ..types import Document
 from .attending import attend
-from .bulk import CHUNK, bulk_error, chosen_objects, chunks_of
+from .bulk import CHUNK, Items, bulk_error, chosen_objects, chunks_of, listed
 from .changing import loaded_snapshot
 from .deleting import Mark, delete_matching, mark_of
 from .doubting import write_all
@@ -29,7 +29,7 @@ from .progressing import Progress, Steps
 D = TypeVar("D", bound=MappedModel)
 
 
-async def bulk_delete(model: type[D], items: Iterable[Any], *, progress: Progress | None = None) -> int:
+async def bulk_delete(model: type[D], items: Items, *, progress: Progress | None = None) -> int:
     """Delete objects, or documents by id, by the model's policy.
 
     Raises:
@@ -37,9 +37,7 @@ async def bulk_delete(model: type[D], items: Iterable[Any], *, progress: Progres
         BulkError: When versions say that somebody saved some meanwhile.
     """
     spec, place = spec_of(model), Place(model.__name__, spec_of(model).id_field)
-    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable):
-        raise InvalidValueError("bulk_delete takes a list of objects or ids.", model=spec.name, value=items)
-    chosen = list(items)
+    chosen = await listed(model, items)
     ids = [cast(spec.id_shape, item, place) for item in chosen if not isinstance(item, MappedModel)]
     positions = {id(item): index for index, item in reversed(list(enumerate(chosen)))}
     given = chosen_objects(model, [item for item in chosen if isinstance(item, MappedModel)])

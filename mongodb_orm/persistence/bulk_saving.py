@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,7 +22,7 @@ from ..schema.mementos import touch
 from ..timestamps import current_datetime
 from ..tracking import same
 from .attending import attend_all, run_before, run_by_query
-from .bulk import bulk_error, chosen_objects, chunks_of, insert_all, ready_new
+from .bulk import Items, bulk_error, chosen_objects, chunks_of, insert_all, listed, ready_new
 from .doubting import write_all
 from .locking import reason_of_bulk_miss
 from .notices import observers
@@ -50,7 +50,11 @@ class BulkSaved(NamedTuple):
 
 
 async def bulk_save(
-    model: type[D], documents: Iterable[D], *, ordered: bool = False, progress: Progress | None = None
+    model: type[D],
+    documents: Items,
+    *,
+    ordered: bool = False,
+    progress: Progress | None = None,
 ) -> BulkSaved:
     """Insert the new objects among `documents`, and send what changed in the others.
 
@@ -60,7 +64,7 @@ async def bulk_save(
         ValidationError: When a value does not fit; locations begin with the position, and nothing is stored.
         BulkError: When some could not be written; it says which.
     """
-    chosen = chosen_objects(model, documents)
+    chosen = chosen_objects(model, await listed(model, documents))
     return await save_chosen(model, chosen, ordered=ordered, steps=Steps(progress, len(chosen)))
 
 

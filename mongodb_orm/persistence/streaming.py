@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sized
+from collections.abc import AsyncIterator, Sized
 from typing import Any
 
 from ..connections.units import in_transaction
-from ..exceptions import BulkError, BulkFailure, ConfigurationError, InvalidValueError, ValidationError, shifted
-from ..schema import MappedModel, spec_of
-from .bulk import bulk_create, bulk_error
+from ..exceptions import BulkError, BulkFailure, ConfigurationError, ValidationError, shifted
+from ..schema import MappedModel
+from .bulk import Items, bulk_create, bulk_error, each
 from .progressing import Progress, check_progress, report
 
 
 async def bulk_insert(
     model: type[MappedModel],
-    items: Iterable[Any] | AsyncIterable[Any],
+    items: Items,
     *,
     chunk_size: int = 1000,
     ordered: bool = True,
@@ -70,25 +70,12 @@ def _so_far(done: int, failures: list[BulkFailure]) -> str:
     return f"{stored} {len(failures)} were refused; the first was item {first.index}: {reason}"
 
 
-async def _chunks(model: type[MappedModel], items: Any, size: int) -> AsyncIterator[list[Any]]:
+async def _chunks(model: type[MappedModel], items: Items, size: int) -> AsyncIterator[list[Any]]:
     chunk: list[Any] = []
-    async for item in _each(model, items):
+    async for item in each(model, items):
         chunk.append(item)
         if len(chunk) == size:
             yield chunk
             chunk = []
     if chunk:
         yield chunk
-
-
-async def _each(model: type[MappedModel], items: Any) -> AsyncIterator[Any]:
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item
-    elif isinstance(items, Iterable) and not isinstance(items, str | bytes | Mapping):
-        for item in items:
-            yield item
-    else:
-        raise InvalidValueError(
-            "An iterable or async iterable of mappings or objects is needed.", model=spec_of(model).name, value=items
-        )

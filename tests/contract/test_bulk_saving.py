@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import pytest
@@ -81,6 +82,25 @@ async def test_new_changed_and_unchanged(register_any: Any) -> None:
         assert await Item.bulk_save([]) == BulkSaved(0, 0, 0)
     made[2].number = 3
     assert (await Item.bulk_save([made[2], made[2]])).updated == 1
+
+
+async def test_any_iterable_will_do(register_any: Any) -> None:
+    await register_any(Item)
+
+    async def rows() -> AsyncIterator[dict[str, Any]]:
+        for number in range(3):
+            yield {"name": f"a{number}"}
+
+    made = await Item.bulk_create(rows())
+    assert [item.name for item in await Item.bulk_create({"name": f"b{n}"} for n in range(2))] == ["b0", "b1"]
+    assert (await Item.bulk_save(Item.filter(name__startswith="b"))).unchanged == 2
+    assert await Item.bulk_delete(Item.filter(name__startswith="a")) == len(made)
+    assert await Item.bulk_delete(item async for item in Item.all()) == 2
+    wrong: Any
+    for wrong in ({"name": "x"}, "text", 5, None):
+        for verb in (Item.bulk_create, Item.bulk_save, Item.bulk_delete):
+            with pytest.raises(InvalidValueError, match="iterable"):
+                await verb(wrong)
 
 
 async def test_many_go_in_a_few_commands(register: Any) -> None:
