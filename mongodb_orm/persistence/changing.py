@@ -79,8 +79,10 @@ def _is_plain(document: MappedModel, changes: Changes, old: Mapping[str, Any], n
     """Return whether all that differs are scalars that loading cannot have made of something else."""
     spec, settled = spec_of(type(document)), codec_of(type(document)).settled
     for path in changes.paths():
-        before, value = old.get(path, new), new.get(path, old)
-        if spec.names.get(path) not in settled or not (type(before) is type(value) or before is None or value is None):
+        if path not in old or path not in new or spec.names.get(path) not in settled:
+            return False
+        before, value = old[path], new[path]
+        if type(before) is not type(value) and before is not None and value is not None:
             return False
     return True
 

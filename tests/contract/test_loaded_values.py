@@ -36,6 +36,7 @@ class Place(BaseModel):
     spot: Spot = Field(default_factory=Spot)
     spots: list[Spot] = Field(default_factory=list)
     code: str = ""
+    nickname: str | None = None
 
     @pydantic.field_validator("code")
     @classmethod
@@ -78,6 +79,19 @@ async def test_what_was_only_loaded_is_left_to_others(
     await place.save()
     found = raw.place.find_one({"_id": place.id})
     assert (found["name"], found[field]) == ("Rome", others)
+
+
+async def test_a_default_of_none_is_left_to_others(register: Any, raw: Any) -> None:
+    await register(Place)
+    place = await Place.create()
+    raw.place.update_one({"_id": place.id}, {"$unset": {"nickname": ""}})
+    place = await Place.filter(id=place.id).one()
+    assert not place.is_changed
+    raw.place.update_one({"_id": place.id}, {"$set": {"nickname": "written meanwhile"}})
+    place.name = "Rome"
+    await place.save()
+    found = raw.place.find_one({"_id": place.id})
+    assert (found["name"], found["nickname"]) == ("Rome", "written meanwhile")
 
 
 async def test_a_member_beside_what_was_loaded_is_written_alone(register: Any, raw: Any) -> None:
