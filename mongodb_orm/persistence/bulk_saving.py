@@ -86,8 +86,7 @@ async def save_chosen(model: type[D], chosen: Sequence[tuple[int, D]], *, ordere
 
     async def write() -> None:
         pending = await prepared(stored, new)
-        await steps.add(len(stored) - len(pending))
-        failed, done = await _send(model, pending, ordered, steps)
+        failed, done = await _send(model, pending, ordered, steps, unchanged=len(stored) - len(pending))
         failures.extend(failed)
         updated.extend(done)
         if own and not (failed and ordered):
@@ -216,7 +215,7 @@ async def prepared(
 
 
 async def _send(
-    model: type[D], changed: list[tuple[int, D, Pending]], ordered: bool, steps: Steps
+    model: type[D], changed: list[tuple[int, D, Pending]], ordered: bool, steps: Steps, *, unchanged: int
 ) -> tuple[list[BulkFailure], list[int]]:
     failures: list[BulkFailure] = []
     written: list[int] = []
@@ -236,6 +235,7 @@ async def _send(
         await steps.add(len(chunk))
 
     try:
+        await steps.add(unchanged)
         chunks = chunks_of(changed, lambda item: database_of(item[1]))
         await run_jobs([partial(send, chunk) for chunk in chunks], in_turn=ordered)
     except MongoDBORMError as error:

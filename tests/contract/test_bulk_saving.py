@@ -113,6 +113,22 @@ async def test_many_go_in_a_few_commands(register: Any) -> None:
     assert await Item.count(number=1) == 2500
 
 
+async def test_progress_that_raises_leaves_what_was_not_sent_as_it_was(register: Any) -> None:
+    await register(Guarded)
+    made = [await Guarded.create() for _ in range(3)]
+    moments = [guarded.updated_at for guarded in made]
+    made[0].number = 1
+
+    def refuse(done: int, total: int | None) -> None:
+        raise LookupError(done)
+
+    with pytest.raises(LookupError, match="2"):
+        await Guarded.bulk_save(made, progress=refuse)
+    assert [guarded.updated_at for guarded in made] == moments
+    assert [guarded.version for guarded in made] == [1, 1, 1]
+    assert (await Guarded.bulk_save(made)).updated == 1
+
+
 async def test_a_lost_connection_says_how_many_were_saved(
     config: DatabaseConfig, admin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
