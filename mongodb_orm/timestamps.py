@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 _MILLISECOND = timedelta(milliseconds=1)
+_LAST = datetime.max.replace(microsecond=999000, tzinfo=UTC)
 
 
 def current_datetime() -> datetime:
@@ -23,11 +24,17 @@ def in_utc(value: datetime) -> datetime:
 
     BSON dates are milliseconds since the epoch (https://bsonspec.org/spec.html), so this is what a stored value
     will be when it is read again.
+
+    Raises:
+        ValueError: When its moment in UTC is before the year 1 or after the year 9999.
     """
     if value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
     elif value.tzinfo is not UTC:
-        value = value.astimezone(UTC)
+        try:
+            value = value.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("the moment in UTC is not within the years 1 to 9999") from error
     excess = value.microsecond % 1000
     return value.replace(microsecond=value.microsecond - excess) if excess else value
 
@@ -37,4 +44,4 @@ def later_than(previous: datetime | None) -> datetime:
     now = current_datetime()
     if previous is None:
         return now
-    return max(now, in_utc(previous) + _MILLISECOND)
+    return max(now, min(in_utc(previous), _LAST - _MILLISECOND) + _MILLISECOND)

@@ -99,7 +99,14 @@ def sift(old: Mapping[str, Any], new: Mapping[str, Any], known: Known) -> tuple[
                 changes.set[name] = value
                 continue
         elif kind is datetime and type(before) is datetime:
-            if not _is_moment(before, value) and not _is_moment(before, moment := in_utc(value)):
+            if _is_moment(before, value):
+                continue
+            try:
+                moment = in_utc(value)
+            except ValueError:  # whoever encodes it tells
+                unsure.append(name)
+                continue
+            if not _is_moment(before, moment):
                 changes.set[name] = moment
             continue
         elif kind in _CONTAINERS and type(before) is kind and _is_as_read(before, value):

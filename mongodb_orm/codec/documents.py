@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from struct import Struct
 from typing import Any, Generic, TypeVar
@@ -280,6 +281,8 @@ def _unencodable(values: Mapping[str, Any], error: Exception, model: str) -> Mon
     path, value = _culprit(values)
     if isinstance(error, UnencodableValueError):
         problem, hint = error.problem, error.hint
+    elif isinstance(error, OverflowError) and isinstance(value, datetime):
+        problem, hint = "The moment in UTC is not within the years 1 to 9999.", ""
     elif isinstance(error, OverflowError):
         problem, hint = "MongoDB's integers have at most 64 bits.", "Use Decimal or str for larger numbers."
     elif isinstance(error, UnicodeEncodeError):

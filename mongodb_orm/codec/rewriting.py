@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import is_dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import pydantic
@@ -14,7 +15,7 @@ from ..schema import fields_of
 
 _OPAQUE = frozenset({"metadata", "cls", "function", "ref", "default", "default_factory", "config", "expected"})
 ARBITRARY = frozenset({"any", "is-instance", "function-plain", "callable", "is-subclass"})
-_OURS = ("pydantic", "mongodb_orm", "functools", "builtins")
+_OURS = frozenset({"pydantic", "pydantic_core", "pydantic_extra_types", "mongodb_orm", "functools", "builtins"})
 
 
 Node = dict[str, Any]
@@ -85,8 +86,10 @@ def function_of(node: Node) -> Callable[..., Any] | None:
 
 def is_users(function: Any) -> bool:
     """Return whether a function is the user's, neither Pydantic's nor ours."""
+    while isinstance(function, partial):
+        function = function.func
     module = getattr(function, "__module__", None) or type(function).__module__
-    return function is not None and not str(module).startswith(_OURS)
+    return function is not None and str(module).partition(".")[0] not in _OURS
 
 
 def innermost(node: Node) -> Node:

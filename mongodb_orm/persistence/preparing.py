@@ -15,7 +15,7 @@ from ..expressions import join
 from ..hooks import hooks_of
 from ..schema import MappedModel, ModelSpec, set_snapshot, spec_of
 from ..timestamps import later_than
-from ..tracking import SCALARS
+from ..tracking import SCALARS, Changes
 from .changing import Compared, changed_names, compare, stored_id
 from .locking import next_version, version_filter
 from .validating import validate
@@ -91,8 +91,10 @@ def check(document: MappedModel, *, force: bool = False) -> Checked | None:
         return None
     names = changed_names(spec, compared.changes)
     _refuse_frozen(spec, names)
-    if _revalidate_changed(document, names):
+    if _revalidate_changed(document, names) | _revalidate_extra(document, compared.changes):
         compared = compare(document)
+        if not compared.changes and not force:
+            return None
         names = changed_names(spec, compared.changes)
     return Checked(compared, names)
 
@@ -113,9 +115,10 @@ def finish(
         conditions: Further filters.
     """
     model, spec = type(document), spec_of(type(document))
-    is_settled = checked is not None and codec_of(model).settled.keys() >= set(checked.names)
     compared = compare(document) if checked is None else checked.compared
     stored, changes = compared.old, compared.changes
+    settled = codec_of(model).settled
+    is_settled = checked is not None and all(spec.names.get(path) in settled for path in changes.paths())
     values = vars(document)
     signed = changed_by(spec)
     managed = {"updated_at": later_than(values.get("updated_at")), **next_version(spec, stored), **signed}
@@ -180,6 +183,7 @@ def revalidate(document: MappedModel) -> None:
     vars(checked)[spec.id_field] = vars(document)[spec.id_field]
     given = set(document.__pydantic_fields_set__)
     object.__setattr__(document, "__dict__", vars(checked))
+    object.__setattr__(document, "__pydantic_extra__", checked.__pydantic_extra__)
     object.__setattr__(document, "__pydantic_fields_set__", given)
 
 
@@ -223,6 +227,20 @@ def _revalidate_changed(document: MappedModel, names: Sequence[str]) -> bool:
             del made[key]
         if made:
             values.update(made)
+            adopted = True
+    return adopted
+
+
+def _revalidate_extra(document: MappedModel, changes: Changes) -> bool:
+    """Do the same for values that changed and are no fields, where the model allows those."""
+    adopted = False
+    values = document.__pydantic_extra__ or {}
+    for name in {path.partition(".")[0] for path in changes.paths()} & values.keys():
+        draft = _draft(document)
+        type(document).__pydantic_validator__.validate_assignment(draft, name, values[name])
+        made = (draft.__pydantic_extra__ or {}).get(name)
+        if made is not values[name] and not _is_same(made, values[name]):
+            values[name] = made
             adopted = True
     return adopted
 

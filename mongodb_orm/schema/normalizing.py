@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +47,7 @@ def _trim_items(items: dict[Any, Any], target: Any = None) -> None:
     container = items if target is None else target
     for key, item in items.items():
         if type(item) is datetime:
-            container[key] = in_utc(item)
+            with suppress(ValueError):  # whoever encodes it tells
+                container[key] = in_utc(item)
         else:
             trim_nested_datetimes(item)

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from mongodb_orm import (
     BaseModel,
+    BulkSaved,
     Change,
     ConfigurationError,
     DocumentNotFoundError,
@@ -23,6 +24,7 @@ from mongodb_orm import (
     Save,
     SoftDeleteMixin,
     StaleDocumentError,
+    UnencodableValueError,
     UnknownFieldError,
     Validate,
     ValidationError,
@@ -34,6 +36,7 @@ from mongodb_orm import (
     retry_on_conflict,
     transaction,
 )
+from mongodb_orm.testing import assert_commands
 
 
 class Address(pydantic.BaseModel):
@@ -330,6 +333,92 @@ async def test_what_only_looks_the_same_is_a_change(register: Any, raw: Any) -> 
     assert stored["value"] is True
     assert type(stored["values"][1]) is int
     assert stored["members"]["a"] is False
+
+
+@pytest.mark.parametrize("value", [True, 1.0, "1"])
+async def test_what_validation_makes_the_same_again_is_no_change(value: Any, register_any: Any) -> None:
+    class Counter(BaseModel):
+        number: int = 1
+
+    await register_any(Counter)
+    counter = await Counter.create()
+    moment = counter.updated_at
+    counter.number = value
+    with assert_commands(0):
+        await counter.save()
+        counter.number = value
+        assert await Counter.bulk_save([counter]) == BulkSaved(created=0, updated=0, unchanged=1)
+    assert type(counter.number) is int
+    assert counter.updated_at == moment
+
+
+async def test_typed_extra_values_are_validated(register_any: Any) -> None:
+    class Counts(BaseModel):
+        model_config = ConfigDict(extra="allow")
+        __pydantic_extra__: dict[str, int]
+
+    await register_any(Counts)
+    counts: Any = await Counts.create(apples=1)
+    counts.apples = "many"
+    with pytest.raises(ValidationError, match="apples"):
+        await counts.save()
+    with pytest.raises(ValidationError, match="apples"):
+        await Counts.bulk_save([counts])
+    assert counts.apples == "many"
+    counts.apples = "2"
+    await counts.save()
+    assert (counts.apples, counts.is_changed) == (2, False)
+    assert await Counts.get_by_id(counts.id) == counts
+    made: Any = Counts()
+    made.pears = "3"
+    await made.save()
+    assert made.pears == 3
+    assert await Counts.get_by_id(made.id) == made
+
+
+async def test_a_moment_that_utc_does_not_have(register_any: Any) -> None:
+    class Diary(BaseModel):
+        moment: datetime | None = None
+        anything: Any = None
+        nested: dict[str, Any] = Field(default_factory=dict)
+
+    await register_any(Diary)
+    moment = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
+    with pytest.raises(ValidationError, match="years 1 to 9999"):
+        Diary(moment=moment)
+    diary = await Diary.create(moment=datetime(2024, 1, 1, tzinfo=UTC))
+    diary.moment = moment
+    with pytest.raises(ValidationError, match="years 1 to 9999"):
+        await diary.save()
+    for name, value in (("anything", moment), ("nested", {"at": moment})):
+        diary.rollback()
+        setattr(diary, name, value)
+        with pytest.raises(UnencodableValueError, match="years 1 to 9999"):
+            await diary.save()
+    diary.rollback()
+    diary.updated_at = datetime.max.replace(tzinfo=UTC)
+    await diary.save()
+    assert await Diary.get_by_id(diary.id) == diary
+
+
+async def test_a_validator_from_a_module_whose_name_begins_like_pydantics(register_any: Any) -> None:
+    def low_below_high(self: Any) -> Any:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+    low_below_high.__module__ = "pydantic_models"
+
+    class Range(BaseModel):
+        low: int = 0
+        high: int = 9
+        checked = model_validator(mode="after")(low_below_high)
+
+    await register_any(Range)
+    found = await Range.create()
+    found.low = 10
+    with pytest.raises(ValidationError, match="low is above high"):
+        await found.save()
 
 
 async def test_hooks_are_left_out_when_asked(register_any: Any) -> None:
