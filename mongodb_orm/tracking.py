@@ -19,7 +19,9 @@ Known = Mapping[str, Any]
 SCALARS: frozenset[type] = frozenset({str, int, float, bool, bytes, type(None), ObjectId, UUID})
 """Types of values that are the same before and after they were stored, and need no look inside them."""
 
-_PLAIN = SCALARS | {datetime}
+PLAIN: frozenset[type] = SCALARS | {datetime}
+"""Types of values that never change in place, so that a copy of one is itself."""
+
 _CONTAINERS = frozenset({dict, list})
 _ABSENT: Any = object()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -203,7 +205,7 @@ def _compare(
             continue
         before = old[key]
         kind = type(value)
-        if (kind in _PLAIN and before == value and type(before) is kind) or same(before, value):
+        if (kind in PLAIN and before == value and type(before) is kind) or same(before, value):
             continue
         nested = known.get(key) if known is not None else None
         if isinstance(before, dict) and isinstance(value, dict) and _mergeable(before, value, nested):

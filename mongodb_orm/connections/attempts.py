@@ -213,6 +213,9 @@ async def _run(
 
 def _known_to(function: Any) -> Iterator[Any]:
     """Yield what a function uses from outside: the object that it is a method of, variables of a function around it."""
+    if isinstance(function, functools.partial):
+        yield from (*function.args, *function.keywords.values())
+        function = function.func
     yield getattr(function, "__self__", None)
     for cell in getattr(function, "__closure__", None) or ():
         with suppress(ValueError):  # a variable that has no value yet
@@ -220,14 +223,15 @@ def _known_to(function: Any) -> Iterator[Any]:
 
 
 def _documents(values: Iterable[Any]) -> Iterator[MappedModel]:
-    """Yield the objects among values, and in those that are lists, dicts and the like."""
-    for value in values:
+    """Yield the objects among values, and in those that are lists, dicts and the like, at any depth."""
+    waiting, seen = [*values], set[int]()
+    while waiting:
+        value = waiting.pop()
         if isinstance(value, MappedModel):
             yield value
-        elif isinstance(value, dict):
-            yield from _documents(value.values())
-        elif isinstance(value, list | tuple | set | frozenset):
-            yield from _documents(value)
+        elif isinstance(value, dict | list | tuple | set | frozenset) and id(value) not in seen:
+            seen.add(id(value))  # one may contain itself
+            waiting += value.values() if isinstance(value, dict) else value
 
 
 def is_transient(error: BaseException | None) -> bool:

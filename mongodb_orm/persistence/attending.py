@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from copy import deepcopy
 from dataclasses import replace
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -21,6 +20,7 @@ from ..executor import run
 from ..hooks import Create, Event, Hook, QueryDelete, QueryUpdate, Save, Validate, hooks_of, is_skipped
 from ..hooks import Update as UpdateEvent
 from ..schema import MappedModel, raw_of, spec_of
+from ..schema.mementos import copied
 from .notices import Kind, Written, observers, tell
 from .query_writes import QueryWrite, done_but_for, found_among, without_conflicts, writes_of
 from .recording import Wrote, record, record_changes, stored_matches
@@ -281,9 +281,9 @@ class _Memento:
     def __init__(self, document: MappedModel) -> None:
         self.document = document
         self._values = dict(vars(document))
-        self._copies = {name: _copy(value) for name, value in self._values.items()}
+        self._copies = {name: copied(value) for name, value in self._values.items()}
         self._given = set(document.__pydantic_fields_set__)
-        self._extra = _copy(document.__pydantic_extra__)
+        self._extra = copied(document.__pydantic_extra__)
 
     def restore(self) -> None:
         """Put the values back, but for the id: it stays when the outcome of an insert is not known."""
@@ -295,10 +295,3 @@ class _Memento:
         object.__setattr__(self.document, "__dict__", {**values, **kept})
         object.__setattr__(self.document, "__pydantic_fields_set__", self._given)
         object.__setattr__(self.document, "__pydantic_extra__", self._extra)
-
-
-def _copy(value: Any) -> Any:
-    try:
-        return deepcopy(value)
-    except TypeError:  # such as a lock, which has no content that could be put back
-        return value

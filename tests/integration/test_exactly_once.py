@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -55,29 +56,40 @@ def once(basket: Basket) -> None:
     assert not basket.is_changed
 
 
+async def call(function: Callable[..., Awaitable[None]], *given: Any, **named: Any) -> None:
+    """Call a function from one that has no variables around it."""
+    await function(*given, **named)
+
+
 @pytest.fixture
 async def basket(register: Any) -> Basket:
     await register(Basket)
     return await Basket.create(name="first")
 
 
-@pytest.mark.parametrize("form", ["argument", "keyword", "inside a list", "variable around"])
+@pytest.mark.parametrize(
+    "form", ["argument", "keyword", "inside a list", "inside itself", "partial", "variable around"]
+)
 async def test_what_a_function_changes_in_place_is_put_back(basket: Basket, fail: FailPoint, form: str) -> None:
     runs = 0
 
     async def change(*given: Any, **named: Any) -> None:
         nonlocal runs
         runs += 1
-        document = [*given, *named.values(), basket][0] if form != "inside a list" else given[0]["all"][0]
+        document = [*given, *named.values(), basket][0] if not form.startswith("inside") else given[0]["all"][0]
         fill(document)
         await document.save()
         if runs == 1:
             fail("commitTransaction", **TRANSIENT)
 
+    knot: dict[str, Any] = {"all": [basket]}
+    knot["knot"] = knot
     calls: dict[str, Callable[[], Awaitable[None]]] = {
-        "argument": lambda: run_transaction(change, basket),
-        "keyword": lambda: transactional(change)(basket=basket),
-        "inside a list": lambda: run_transaction(change, {"all": [basket]}),
+        "argument": lambda: run_transaction(call, change, basket),
+        "keyword": lambda: transactional(call)(change, basket=basket),
+        "inside a list": lambda: run_transaction(call, change, {"all": [basket]}),
+        "inside itself": lambda: run_transaction(call, change, knot),
+        "partial": lambda: run_transaction(functools.partial(call, change, basket)),
         "variable around": lambda: run_transaction(change),
     }
     await calls[form]()
