@@ -67,7 +67,12 @@ class CompiledUpdate:
 
 
 def compile_update(
-    spec: ModelSpec, changes: Iterable[UpdateLike], values: Mapping[str, Any], *, allow_javascript: bool = False
+    spec: ModelSpec,
+    changes: Iterable[UpdateLike],
+    values: Mapping[str, Any],
+    *,
+    allow_javascript: bool = False,
+    is_upsert: bool = False,
 ) -> CompiledUpdate:
     """Put the changes of one update together.
 
@@ -76,9 +81,11 @@ def compile_update(
         changes: Updates written on purpose.
         values: Field values and keyword operators; never taken for operators of MongoDB's.
         allow_javascript: Whether server-side JavaScript may pass.
+        is_upsert: Whether a document is made where there is none.
 
     Raises:
-        InvalidValueError: When changes contradict one another, or a pipeline stands beside others.
+        InvalidValueError: When changes contradict one another, a pipeline stands beside others, or a value is for the
+            document that only an upsert makes.
         UnsafeQueryError: When it runs JavaScript that nobody asked for.
         UnencodableValueError: When BSON cannot hold a value; it names the field.
     """
@@ -98,6 +105,13 @@ def compile_update(
             _join(spec, update, _compile_one(spec, change, allow_javascript))
     _join(spec, update, compile_values(spec, values))
     refuse_conflicts(spec, update)
+    if not is_upsert and (idle := update.get("$setOnInsert")):
+        raise InvalidValueError(
+            f"set_on_insert of {', '.join(idle)} does nothing: this update makes no document.",
+            hint=f"Use {spec.name}.upsert(), or set the field.",
+            model=spec.name,
+            field=next(iter(idle)),
+        )
     filters = [change for change in given if isinstance(change, ArrayFilter)]
     if any(isinstance(value, Computed) for value in update.get("$set", {}).values()):
         return CompiledUpdate(_computed(spec, update))

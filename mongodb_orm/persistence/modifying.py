@@ -29,15 +29,18 @@ async def find_and_update(
     *,
     return_old: bool = False,
     allow_javascript: bool = False,
+    is_upsert: bool = False,
     **options: Any,
 ) -> D | None:
     """Update the first document that matches and return it, as it is now or as it was.
+
+    A part of an upsert is only told so: what is for a document that it makes may be among the changes.
 
     Raises:
         InvalidValueError: When the update says nothing, or makes no sense.
     """
     spec = spec_of(model)
-    compiled = compile_update(spec, changes, values, allow_javascript=allow_javascript)
+    compiled = compile_update(spec, changes, values, allow_javascript=allow_javascript, is_upsert=is_upsert)
     if not compiled:
         raise InvalidValueError("There is nothing to update.", hint="Name at least one change.", model=spec.name)
     compiled = stamped(spec, compiled, current_datetime())

@@ -54,7 +54,7 @@ async def upsert(
     for name in by:
         if name not in spec.fields:
             raise UnknownFieldError(spec.name, name, list(spec.fields))
-    compiled = compile_update(spec, changes, values)
+    compiled = compile_update(spec, changes, values, is_upsert=True)
     if not compiled or isinstance(compiled.update, list):
         raise InvalidValueError(
             "upsert needs a change, and takes no pipeline.", hint="To change nothing, use get_or_create.",
@@ -62,7 +62,7 @@ async def upsert(
         )  # fmt: skip
     refused: DuplicateDocumentError | None = None
     for _ in range(_RACES):
-        found = await find_and_update(model, filter, changes, values, database=database)
+        found = await find_and_update(model, filter, changes, values, is_upsert=True, database=database)
         if found is not None:
             return found, False
         if refused is not None:  # by another document than the one that is looked for

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -412,6 +414,28 @@ async def test_upsert(register_any: Any) -> None:
     given, is_new = await Member.upsert({"id": 50}, email="z", address__city="Rome")
     assert is_new and given.id == 50 and given.address == Address(city="Rome")
     assert (await Member.create(email="y")).id > 50
+
+
+async def test_a_value_for_a_document_that_no_update_makes(register_any: Any) -> None:
+    await register_any(Member)
+    member = await Member.create(email="a")
+    for change, values in (
+        ((updates.set_on_insert(F.role, "x"),), {"name": "Ann"}),
+        ((), {"name": "Ann", "role__set_on_insert": "x"}),
+        (({"$set": {"name": "Ann"}, "$setOnInsert": {"role": "x"}},), {}),
+    ):
+        calls: list[Callable[[], Any]] = [
+            partial(Member.filter(email="a").update, *change, **values),
+            partial(Member.filter(email="a").find_one_and_update, *change, **values),
+            partial(member.update, *change, **values),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidValueError, match="role does nothing") as caught:
+                await call()
+            assert "Member.upsert()" in str(caught.value.hint) and caught.value.field == "role"
+    with pytest.raises(InvalidValueError, match="role does nothing"):
+        await Member.bulk_update({member.id: {"role__set_on_insert": "x"}})
+    assert await Member.all().values_list("name", "role") == [("nobody", "guest")]
 
 
 async def test_upsert_refuses(register_any: Any) -> None:
