@@ -61,10 +61,11 @@ async def find_and_replace(
 
     Raises:
         ValidationError: When the values do not fit.
-        InvalidValueError: When the replacement is a stored document itself, or of another model.
+        InvalidValueError: When the replacement is a stored document itself, of another model, or a mapping that does
+            not say of which class it is.
     """
     spec = spec_of(model)
-    document = model(**replacement) if isinstance(replacement, Mapping) else replacement
+    document = _made_of(model, replacement) if isinstance(replacement, Mapping) else replacement
     if not isinstance(document, model) or not is_new(document):
         raise InvalidValueError(
             f"A replacement is a new {spec.name} or a mapping of its values, not {document!r}.",
@@ -120,6 +121,28 @@ async def find_and_delete(
         touch(document)
         mark_deleted(document)
     return document
+
+
+def _made_of(model: type[D], values: Mapping[str, Any]) -> D:
+    """Return the replacement that a mapping means.
+
+    Where classes share the collection it has to say of which it is: the document that is found may be of any.
+    """
+    family = spec_of(model).family
+    kinds = {} if family is None else family.below(model)
+    if family is None or len(kinds) == 1:
+        return model(**values)
+    kind = values.get(family.discriminator)
+    if not isinstance(kind, str) or kind not in kinds:
+        raise InvalidValueError(
+            f"A document of {model.__name__} is one of several classes, and the replacement does not say which it is.",
+            hint=f"Give an object of the class, or name it: {{{family.discriminator!r}: {next(iter(kinds))!r}, ...}}.",
+            model=model.__name__,
+            field=family.discriminator,
+            value=kind,
+        )
+    made: D = kinds[kind](**values)
+    return made
 
 
 async def _changed(

@@ -14,6 +14,7 @@ from mongodb_orm import (
     CorruptDocumentError,
     DuplicateDocumentError,
     Indexed,
+    InvalidValueError,
     ModelNotInitializedError,
     SoftDeleteMixin,
     UnknownFieldError,
@@ -67,6 +68,20 @@ async def test_the_parent_gives_objects_of_every_class(animals: None) -> None:
     assert isinstance(await Animal.get(name="pip"), Puppy)
     assert await names(Animal.filter(kind="cat")) == ["kit", "tom"]
     assert await names(Animal.filter(kind__in=["puppy", "Animal"])) == ["it", "pip"]
+
+
+async def test_a_replacement_says_of_which_class_it_is(animals: None) -> None:
+    for values in ({"name": "tim"}, {"name": "tim", "kind": "fish"}, {"name": "tim", "kind": ["cat"]}):
+        with pytest.raises(InvalidValueError, match="which it is") as caught:
+            await Animal.find_one_and_replace({"name": "tom"}, values)
+        assert caught.value.field == "kind"
+    assert await names(Cat.all()) == ["kit", "tom"]
+    tim = await Animal.find_one_and_replace({"name": "tom"}, {"name": "tim", "kind": "cat"})
+    assert type(tim) is Cat and tim.lives == 9
+    pip = await Animal.filter(name="tim").find_one_and_replace(Puppy(name="tip", weeks=5))
+    assert type(pip) is Puppy and (pip.id, pip.weeks) == (tim.id, 5)
+    assert await Cat.filter(name="kit").replace({"name": "kat"})
+    assert await names(Cat.all()) == ["kat"]
 
 
 async def test_a_subclass_sees_its_own(animals: None) -> None:
