@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..codec import codec_of, decode
 from ..commands import DeleteOne, InsertDocument, UpdateOne
 from ..connections.units import in_transaction
-from ..exceptions import BulkError, BulkFailure, MongoDBORMError, StaleDocumentError, ValidationError, relocated
+from ..exceptions import BulkError, BulkFailure, MongoDBORMError, StaleDocumentError, ValidationError
 from ..executor import Write, run_across
 from ..garbage import uncollected
 from ..hooks import Create, Delete, Event, Update
@@ -21,11 +21,11 @@ from .attending import attend_all
 from .bulk import bulk_error, chunks, fate, forget_ids, give_ids, highest_id, lacking_ids
 from .bulk_saving import prepared
 from .changing import loaded_snapshot
-from .deleting import mark_of
+from .deleting import accept_mark, mark_of
 from .doubting import note_doubts
 from .identifiers import note_given_id
 from .locking import reason_of_miss, version_filter
-from .preparing import accept, revalidate, take_back
+from .preparing import accept, revalidate_all, take_back
 from .saving import is_certain, stamp_new
 
 
@@ -117,14 +117,7 @@ class _Batch:
 
     def check(self) -> None:
         """Validate new objects, and refuse to delete what is not stored."""
-        errors: list[tuple[tuple[int | str, ...], ValidationError]] = []
-        for entry in self._new:
-            try:
-                revalidate(entry.document)
-            except ValidationError as error:
-                errors.append(((entry.position,), error))
-        if errors:
-            raise relocated(errors[0][1].title, errors)
+        revalidate_all((entry.position, entry.document) for entry in self._new)
         for entry in self._deleted:
             loaded_snapshot(entry.document)
 
@@ -205,7 +198,7 @@ class _Batch:
             else:
                 mark = mark_of(document, moment)
                 operation = UpdateOne(mark.filter, mark.update)
-                done = partial(_adopt, document, mark.values, mark.raw)
+                done = partial(accept_mark, document, mark)
             self._waiting[entry.position] = _Pending(entry, operation, 0, done)
 
     async def _send(self) -> None:
@@ -264,8 +257,3 @@ class _Batch:
             self._outcome.failures.append(BulkFailure(entry.position, reason))
         elif spec.deletion is None:
             self.gone.append(document)
-
-
-def _adopt(document: MappedModel, values: dict[str, Any], raw: bytes) -> None:
-    vars(document).update(values)
-    set_snapshot(document, raw)

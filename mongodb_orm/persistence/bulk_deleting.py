@@ -13,14 +13,14 @@ from ..compiler.scopes import hidden_filter
 from ..exceptions import BulkFailure, StaleDocumentError
 from ..executor import stream
 from ..hooks import Delete, hooks_of
-from ..schema import MappedModel, database_of, mark_deleted, set_snapshot, spec_of
+from ..schema import MappedModel, database_of, mark_deleted, spec_of
 from ..schema.mementos import touch
 from ..timestamps import current_datetime
 from ..types import Document
 from .attending import attend
 from .bulk import CHUNK, Items, bulk_error, chosen_objects, chunks_of, listed
 from .changing import loaded_snapshot
-from .deleting import Mark, delete_matching, mark_of
+from .deleting import Mark, accept_mark, delete_matching, mark_of
 from .doubting import write_all
 from .locking import reason_of_bulk_miss, version_filter
 from .notices import observers
@@ -133,8 +133,7 @@ async def _mark_some(model: type[D], chunk: Sequence[D], done: _Done) -> None:
     for position, (document, mark) in enumerate(zip(chunk, marks, strict=True)):
         if position in ours:
             done.written.append(document)
-            vars(document).update(mark.values)
-            set_snapshot(document, mark.raw)
+            accept_mark(document, mark)
         elif spec_of(model).versioning is not None:
             reason = await reason_of_bulk_miss(document)
             if isinstance(reason, StaleDocumentError):

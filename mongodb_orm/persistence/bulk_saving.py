@@ -26,7 +26,7 @@ from .bulk import Items, bulk_error, chosen_objects, chunks_of, insert_all, list
 from .doubting import write_all
 from .locking import reason_of_bulk_miss
 from .notices import observers
-from .preparing import Pending, accept, check, finish, revalidate, take_back
+from .preparing import Pending, accept, check, finish, revalidate_all, take_back
 from .progressing import Progress, Steps
 from .query_writes import QueryWrite, done_but_for, found_among
 from .side_by_side import run_jobs
@@ -72,14 +72,7 @@ async def save_chosen(model: type[D], chosen: Sequence[tuple[int, D]], *, ordere
     """Save objects that come with the positions by which errors name them; see `bulk_save`."""
     new = [(index, document) for index, document in chosen if is_new(document)]
     stored = [(index, document) for index, document in chosen if not is_new(document)]
-    errors: list[tuple[tuple[int | str, ...], ValidationError]] = []
-    for index, document in new:
-        try:
-            revalidate(document)
-        except ValidationError as error:
-            errors.append(((index,), error))
-    if errors:
-        raise relocated(model.__name__, errors)
+    revalidate_all(new)
     failures: list[BulkFailure] = []
     updated: list[int] = []
     own = [document for _, document in new]

@@ -190,6 +190,12 @@ def mark_of(document: MappedModel, moment: datetime | None) -> Mark:
     return Mark(filter_, {"$set": written}, values, encode({**stored, **written}, model=spec.name))
 
 
+def accept_mark(document: MappedModel, mark: Mark) -> None:
+    """Let an object be what it was marked as."""
+    vars(document).update(mark.values)
+    set_snapshot(document, mark.raw)
+
+
 async def _mark(document: MappedModel, moment: datetime | None) -> bool:
     touch(document)
     spec, mark = spec_of(type(document)), mark_of(document, moment)
@@ -199,8 +205,7 @@ async def _mark(document: MappedModel, moment: datetime | None) -> bool:
         if isinstance(reason, StaleDocumentError):
             raise reason
         return False
-    vars(document).update(mark.values)
-    set_snapshot(document, mark.raw)
+    accept_mark(document, mark)
     return True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic_core import SchemaValidator
@@ -10,7 +10,7 @@ from pydantic_core import SchemaValidator
 from ..codec import codec_for, codec_of, decode, encode
 from ..compiler.filters import compile_filter, merge
 from ..compiler.signatures import changed_by
-from ..exceptions import InvalidValueError, UnencodableValueError, ValidationError
+from ..exceptions import InvalidValueError, UnencodableValueError, ValidationError, relocated
 from ..expressions import join
 from ..hooks import hooks_of
 from ..schema import MappedModel, ModelSpec, set_snapshot, spec_of
@@ -185,6 +185,22 @@ def revalidate(document: MappedModel) -> None:
     object.__setattr__(document, "__dict__", vars(checked))
     object.__setattr__(document, "__pydantic_extra__", checked.__pydantic_extra__)
     object.__setattr__(document, "__pydantic_fields_set__", given)
+
+
+def revalidate_all(documents: Iterable[tuple[int, MappedModel]]) -> None:
+    """Validate objects that come with the positions by which errors name them; see `revalidate`.
+
+    Raises:
+        ValidationError: With every complaint; locations begin with the position.
+    """
+    errors: list[tuple[tuple[int | str, ...], ValidationError]] = []
+    for index, document in documents:
+        try:
+            revalidate(document)
+        except ValidationError as error:
+            errors.append(((index,), error))
+    if errors:
+        raise relocated(errors[0][1].title, errors)
 
 
 def _lookups(spec: ModelSpec, if_match: Mapping[str, Any]) -> dict[str, Any]:
