@@ -56,7 +56,7 @@ def set_(field: Any, value: Any) -> FieldUpdate:
 
 
 def set_on_insert(field: Any, value: Any) -> FieldUpdate:
-    """Give the field a value where `upsert` makes the document; an existing one keeps its own. Other updates refuse it."""
+    """Give the field a value where `upsert` makes the document, not to an existing one; other updates refuse it."""
     return FieldUpdate(path_text(field), "set_on_insert", value)
 
 
