@@ -26,7 +26,7 @@ from .bulk import Items, bulk_error, chosen_objects, chunks_of, insert_all, list
 from .doubting import write_all
 from .locking import reason_of_bulk_miss
 from .notices import observers
-from .preparing import Pending, accept, check, finish, revalidate_all, take_back
+from .preparing import Checked, Pending, accept, check, finish, revalidate_all, take_back, unadopt
 from .progressing import Progress, Steps
 from .query_writes import QueryWrite, done_but_for, found_among
 from .side_by_side import run_jobs
@@ -166,7 +166,7 @@ async def prepared(
         ValidationError: When a changed value does not fit; locations begin with the position.
     """
     found: list[tuple[int, D, Pending]] = []
-    asked: list[tuple[int, D]] = []
+    asked: list[tuple[int, D, Checked]] = []
     watched: dict[int, tuple[MappedModel, frozenset[str] | None]] = {}
     errors: list[tuple[tuple[int | str, ...], ValidationError]] = []
     ready_new([document for _, document in new])
@@ -179,7 +179,7 @@ async def prepared(
                     try:
                         checked = check(document)
                         if checked is not None and hooks_of(type(document)):
-                            asked.append((index, document))
+                            asked.append((index, document, checked))
                             watched[index] = (document, frozenset(checked.names))
                         elif checked is not None:
                             found.append((index, document, finish(document, checked)))
@@ -193,9 +193,9 @@ async def prepared(
                 await validate(documents, names, places=places)
             except ValidationError as error:
                 errors.append(((), error))
-        for index, document in asked if not errors else ():
+        for index, document, checked in asked if not errors else ():
             try:
-                found.append((index, document, finish(document, None)))
+                found.append((index, document, finish(document, checked, is_outdated=True)))
             except ValidationError as error:
                 errors.append(((index,), error))
         if errors:
@@ -203,6 +203,8 @@ async def prepared(
     except BaseException:
         for _, document, pending in found:
             take_back(document, pending)
+        for _, document, checked in asked:
+            unadopt(document, checked)
         raise
     return sorted(found, key=lambda item: item[0]) if asked else found
 

@@ -32,7 +32,7 @@ class Pending(NamedTuple):
         filter: Which document it is for: the id, the version where there is one, and conditions.
         update: MongoDB's operators.
         raw: The whole object as it will be, as BSON.
-        before: The fields that saving itself sets, as they were.
+        before: The fields that saving itself sets or validation changed, as they were.
         is_conditional: Whether the caller added conditions.
     """
 
@@ -66,17 +66,28 @@ async def prepare(
     checked = check(document, force=force)
     if checked is None:
         return None
-    if hooks_of(type(document)):
-        await validate((document,), (frozenset(checked.names),))
-        checked = None
-    return finish(document, checked, force=force, conditions=conditions)
+    is_watched = bool(hooks_of(type(document)))
+    if is_watched:
+        try:
+            await validate((document,), (frozenset(checked.names),))
+        except BaseException:
+            unadopt(document, checked)
+            raise
+    return finish(document, checked, is_outdated=is_watched, force=force, conditions=conditions)
 
 
 class Checked(NamedTuple):
-    """A stored object whose changed fields were validated: how it differs from its document, and in which fields."""
+    """A stored object whose changed fields were validated.
+
+    Attributes:
+        compared: How it differs from its document.
+        names: In which fields.
+        adopted: Values as the caller made them, where validation made others of them.
+    """
 
     compared: Compared
     names: Sequence[str]
+    adopted: Mapping[str, Any]
 
 
 def check(document: MappedModel, *, force: bool = False) -> Checked | None:
@@ -86,23 +97,37 @@ def check(document: MappedModel, *, force: bool = False) -> Checked | None:
         ValidationError: When a changed value does not fit its field.
         InvalidValueError: When a field that is frozen changed.
     """
-    spec, compared = spec_of(type(document)), _compared(document)
-    if not compared.changes and not force:
-        return None
-    names = changed_names(spec, compared.changes)
-    _refuse_frozen(spec, names)
-    if _revalidate_changed(document, names) | _revalidate_extra(document, compared.changes):
-        compared = compare(document)
+    spec = spec_of(type(document))
+    adopted: dict[str, Any] = {}
+    try:
+        compared = _compared(document, adopted)
         if not compared.changes and not force:
             return None
         names = changed_names(spec, compared.changes)
-    return Checked(compared, names)
+        _refuse_frozen(spec, names)
+        _revalidate_changed(document, names, adopted)
+        _revalidate_extra(document, compared.changes, adopted)
+        if adopted:
+            compared = compare(document)
+            if not compared.changes and not force:
+                return None
+            names = changed_names(spec, compared.changes)
+    except BaseException:
+        _restore(document, adopted)
+        raise
+    return Checked(compared, names, adopted)
+
+
+def unadopt(document: MappedModel, checked: Checked) -> None:
+    """Give an object that will not be sent the values that its caller made."""
+    _restore(document, checked.adopted)
 
 
 def finish(
     document: MappedModel,
-    checked: Checked | None,
+    checked: Checked,
     *,
+    is_outdated: bool = False,
     force: bool = False,
     conditions: Sequence[dict[str, Any]] = (),
 ) -> Pending:
@@ -110,22 +135,24 @@ def finish(
 
     Args:
         document: The object.
-        checked: What `check` returned; None when validators and hooks ran since, which may have changed the object.
+        checked: What `check` returned.
+        is_outdated: Whether validators and hooks ran since, which may have changed the object.
         force: Whether every loaded field is sent, changed or not.
         conditions: Further filters.
     """
     model, spec = type(document), spec_of(type(document))
-    compared = compare(document) if checked is None else checked.compared
-    stored, changes = compared.old, compared.changes
-    settled = codec_of(model).settled
-    is_settled = checked is not None and all(spec.names.get(path) in settled for path in changes.paths())
-    values = vars(document)
-    signed = changed_by(spec)
-    managed = {"updated_at": later_than(values.get("updated_at")), **next_version(spec, stored), **signed}
-    before = {name: values.get(name, _ABSENT) for name in managed}
-    values.update(managed)
-    document.__pydantic_fields_set__.update(managed)
+    values, before = vars(document), dict(checked.adopted)
     try:
+        compared = compare(document) if is_outdated else checked.compared
+        stored, changes = compared.old, compared.changes
+        settled = codec_of(model).settled
+        # Pydantic takes an Enum of texts for an int, and makes a text of it: only what fitted as it was can be trusted.
+        is_settled = not (is_outdated or before) and all(spec.names.get(path) in settled for path in changes.paths())
+        signed = changed_by(spec)
+        managed = {"updated_at": later_than(values.get("updated_at")), **next_version(spec, stored), **signed}
+        before = {**{name: values.get(name, _ABSENT) for name in managed}, **before}
+        values.update(managed)
+        document.__pydantic_fields_set__.update(managed)
         written = {spec.fields[name].stored: value for name, value in managed.items()}
         if signed:
             changes.drop(spec.fields[name].stored for name in signed)
@@ -142,13 +169,14 @@ def finish(
     return Pending(merge([filter_, *conditions]) if conditions else filter_, update, raw, before, bool(conditions))
 
 
-def _compared(document: MappedModel) -> Compared:
+def _compared(document: MappedModel, adopted: dict[str, Any]) -> Compared:
     """Compare an object with its document; what was assigned in another form than its field's is validated first."""
     try:
         return compare(document)
     except UnencodableValueError:
         fields = type(document).__pydantic_fields__
-        _revalidate_changed(document, [name for name in vars(document) if name in fields and not fields[name].frozen])
+        names = [name for name in vars(document) if name in fields and not fields[name].frozen]
+        _revalidate_changed(document, names, adopted)
         return compare(document)
 
 
@@ -158,13 +186,16 @@ def accept(document: MappedModel, pending: Pending) -> None:
 
 
 def take_back(document: MappedModel, pending: Pending) -> None:
-    """Give an object that was not saved the `updated_at` and version that it had, and the actor."""
+    """Give an object that was not saved the `updated_at` and version that it had, the actor, and the values."""
     _restore(document, pending.before)
 
 
 def _restore(document: MappedModel, before: Mapping[str, Any]) -> None:
+    extra = document.__pydantic_extra__ or {}
     for name, value in before.items():
-        if value is _ABSENT:
+        if name in extra:
+            extra[name] = value
+        elif value is _ABSENT:
             vars(document).pop(name, None)
             document.__pydantic_fields_set__.discard(name)
         else:
@@ -225,12 +256,11 @@ def _everything(raw: bytes) -> dict[str, Any]:
     return {"$set": {name: value for name, value in decode(raw).items() if name != "_id"}}
 
 
-def _revalidate_changed(document: MappedModel, names: Sequence[str]) -> bool:
+def _revalidate_changed(document: MappedModel, names: Sequence[str], adopted: dict[str, Any]) -> None:
     """Validate the fields that changed, as an assignment would, and adopt what that makes of the object.
 
-    The check runs on a copy, so that an error leaves the object as the caller made it.
+    The check runs on a copy; what the object's values were before goes to `adopted`.
     """
-    adopted = False
     settled = codec_of(type(document)).settled
     for name in names:
         values = vars(document)
@@ -241,24 +271,21 @@ def _revalidate_changed(document: MappedModel, names: Sequence[str]) -> bool:
         made = {key: value for key, value in vars(draft).items() if value is not values.get(key, _ABSENT)}
         for key in [key for key in made if key in values and _is_same(made[key], values[key])]:
             del made[key]
-        if made:
-            values.update(made)
-            adopted = True
-    return adopted
+        for key, value in made.items():
+            adopted.setdefault(key, values.get(key, _ABSENT))
+            values[key] = value
 
 
-def _revalidate_extra(document: MappedModel, changes: Changes) -> bool:
+def _revalidate_extra(document: MappedModel, changes: Changes, adopted: dict[str, Any]) -> None:
     """Do the same for values that changed and are no fields, where the model allows those."""
-    adopted = False
     values = document.__pydantic_extra__ or {}
     for name in {path.partition(".")[0] for path in changes.paths()} & values.keys():
         draft = _draft(document)
         type(document).__pydantic_validator__.validate_assignment(draft, name, values[name])
         made = (draft.__pydantic_extra__ or {}).get(name)
         if made is not values[name] and not _is_same(made, values[name]):
+            adopted.setdefault(name, values[name])
             values[name] = made
-            adopted = True
-    return adopted
 
 
 def _fits(validator: SchemaValidator, value: Any) -> bool:

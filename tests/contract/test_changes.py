@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum
 from typing import Annotated, Any, Self
 
 import pydantic
@@ -30,6 +31,7 @@ from mongodb_orm import (
     ValidationError,
     VersionedMixin,
     after,
+    async_validator,
     before,
     close_all_connections,
     register_model,
@@ -350,6 +352,52 @@ async def test_what_validation_makes_the_same_again_is_no_change(value: Any, reg
         assert await Counter.bulk_save([counter]) == BulkSaved(created=0, updated=0, unchanged=1)
     assert type(counter.number) is int
     assert counter.updated_at == moment
+
+
+@pytest.mark.parametrize("how", ["save", "bulk_save"])
+async def test_a_refused_save_leaves_every_value_as_it_was(how: str, register_any: Any) -> None:
+    class Counted(BaseModel):
+        model_config = ConfigDict(extra="allow")
+        __pydantic_extra__: dict[str, int]
+        first: int = 0
+        huge: int = 0
+        last: int = 0
+
+    class Asked(Counted):
+        @async_validator("last")
+        async def below_nine(self, last: int) -> None:
+            if last >= 9:
+                raise ValueError("nine or more")
+
+    await register_any(Counted, Asked)
+    errors: Any = (ValidationError, UnencodableValueError)
+    for model, name, value in ((Counted, "last", "x"), (Counted, "huge", "1" + "0" * 30), (Asked, "last", "9")):
+        counted: Any = await model.create(extra=1)
+        counted.first, counted.extra = "1", "2"
+        setattr(counted, name, value)
+        with pytest.raises(errors):
+            await (counted.save() if how == "save" else model.bulk_save([counted]))
+        assert (counted.first, counted.extra, getattr(counted, name)) == ("1", "2", value)
+        setattr(counted, name, 3)
+        await counted.save()
+        assert (counted.first, counted.extra) == (1, 2)
+        assert await model.get_by_id(counted.id) == counted
+
+
+async def test_what_pydantic_lets_pass_and_nobody_could_read_is_refused(register_any: Any) -> None:
+    class Word(Enum):
+        ONE = "one"
+
+    class Counter(BaseModel):
+        number: int = 1
+
+    await register_any(Counter)
+    counter: Any = await Counter.create()
+    counter.number = Word.ONE
+    with pytest.raises(ValidationError, match="number"):
+        await counter.save()
+    assert counter.number is Word.ONE
+    assert (await Counter.get_by_id(counter.id)) is not None
 
 
 async def test_typed_extra_values_are_validated(register_any: Any) -> None:
