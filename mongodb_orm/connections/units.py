@@ -187,6 +187,12 @@ def in_transaction() -> bool:
     return transaction_unit() is not None
 
 
+def has_failed() -> bool:
+    """Return whether the running task is inside a transaction that an error has ended, with all that it did."""
+    unit = transaction_unit()
+    return unit is not None and unit.state == "failed"
+
+
 async def on_commit(callback: Callback) -> None:
     """Call a function after the transaction's commit; at once when there is none.
 

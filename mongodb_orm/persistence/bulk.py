@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from ..codec import codec_of
 from ..commands import InsertMany
+from ..connections.units import has_failed
 from ..exceptions import (
     BulkDuplicateError,
     BulkError,
@@ -201,9 +202,9 @@ async def _insert(
             written.append(start + index)
             set_snapshot(documents[start + index], raws[start + index])
         await steps.add(len(chunk))
-        if failures and ordered:
+        if failures and (ordered or has_failed()):
             break
-    return failures, written
+    return failures, [] if has_failed() else written
 
 
 def chunks(items: list[T], size_of: Callable[[T], int]) -> Iterator[tuple[int, list[T]]]:

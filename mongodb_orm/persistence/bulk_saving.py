@@ -12,7 +12,7 @@ from ..commands import BulkWrite, Find, UpdateOne
 from ..compiler.casting import Place, cast
 from ..compiler.changes import compile_update, stamped
 from ..compiler.scopes import hidden_filter
-from ..connections.units import in_transaction
+from ..connections.units import has_failed, in_transaction
 from ..exceptions import BulkError, BulkFailure, InvalidValueError, MongoDBORMError, ValidationError, relocated
 from ..executor import stream
 from ..garbage import uncollected
@@ -82,13 +82,14 @@ async def save_chosen(model: type[D], chosen: Sequence[tuple[int, D]], *, ordere
         failed, done = await _send(model, pending, ordered, steps, unchanged=len(stored) - len(pending))
         failures.extend(failed)
         updated.extend(done)
-        if own and not (failed and ordered):
+        if own and not (failed and (ordered or has_failed())):
             try:
                 await insert_all(model, own, ordered, steps)
             except BulkError as error:
                 failures.extend(BulkFailure(new[failure.index][0], failure.error) for failure in error.failures)
         if failures:
             written = [*updated, *(index for index, document in new if snapshot_of(document) is not None)]
+            written = [] if has_failed() else written
             raise bulk_error(model, sorted(failures, key=lambda failure: failure.index), sorted(written))
 
     if observers or any(hooks_of(kind) for kind in {type(document) for _, document in chosen}):
@@ -217,7 +218,7 @@ async def _send(
     waiting = {id(document): (document, pending) for _, document, pending in changed}
 
     async def send(chunk: list[tuple[int, D, Pending]]) -> None:
-        if failures and ordered:
+        if failures and (ordered or has_failed()):
             return
         refused, tried = await _send_some(model, chunk, ordered)
         for position, (index, document, pending) in enumerate(chunk):

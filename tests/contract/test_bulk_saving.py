@@ -446,6 +446,30 @@ async def test_a_soft_delete_that_is_partly_stale(register_any: Any) -> None:
     assert [document.id for document in await Both.all()] == [made[1].id]
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_of_a_transaction_that_was_refused_nothing_is_told_as_written(
+    ordered: bool, register: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await register(Item)
+    made = await items(6)
+    monkeypatch.setattr(bulk, "CHUNK", 2)
+    for item in made:
+        item.number = 1
+    made[2].name = made[0].name
+    for verb, things in ((Item.bulk_save, [*made, Item(name="new")]), (Item.bulk_create, new_items())):
+        with pytest.raises(BulkDuplicateError) as caught:
+            async with transaction():
+                await verb(things, ordered=ordered)
+        assert [failure.index for failure in caught.value.failures] == [2]
+        assert caught.value.written == ()
+    assert all(item.is_changed for item in made)
+    assert await numbers() == {f"i{number}": 0 for number in range(6)}
+
+
+def new_items() -> list[Item]:
+    return [Item(name=name) for name in ("a", "b", "a", "d", "e")]
+
+
 async def test_a_refused_update_in_a_transaction(register: Any) -> None:
     await register(Item)
     made = await items(3)
