@@ -87,8 +87,4 @@ def _text_keys(value: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
 
 def text_key(key: Any) -> str:
     """Return a key of a mapping as it is stored: BSON has only text."""
-    if isinstance(key, str):
-        return str(getattr(key, "value", key))
-    if isinstance(key, datetime):
-        return key.isoformat()
-    return str(getattr(key, "value", key))
+    return key.isoformat() if isinstance(key, datetime) else str(getattr(key, "value", key))
