@@ -17,7 +17,7 @@ from ..exceptions import BulkError, BulkFailure, InvalidValueError, MongoDBORMEr
 from ..executor import stream
 from ..garbage import uncollected
 from ..hooks import Create, QueryUpdate, Update, hooks_of
-from ..schema import MappedModel, database_of, is_new, snapshot_of, spec_of
+from ..schema import MappedModel, database_of, doubt, is_new, snapshot_of, spec_of
 from ..schema.mementos import touch
 from ..timestamps import current_datetime
 from ..tracking import same
@@ -259,9 +259,13 @@ async def _send_some(
         tried = range(min(refused) + 1) if ordered else tried
         if in_transaction():  # which is over, so that nothing else was written, and nothing can be read
             return refused, range(0)
-    return refused | await _missed(
-        model, [chunk[position] for position in tried if position not in refused], chunk
-    ), tried
+    asked = [chunk[position] for position in tried if position not in refused]
+    try:
+        return refused | await _missed(model, asked, chunk), tried
+    except BaseException:
+        for _, document, _ in asked:  # some were written
+            doubt(document)
+        raise
 
 
 async def _missed(

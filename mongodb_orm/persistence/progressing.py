@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable
 
@@ -34,12 +35,15 @@ class Steps:
         self._progress = progress
         self._total = total
         self._done = 0
+        self._turn = asyncio.Lock()
 
     async def add(self, count: int) -> None:
-        """Count what was done since the last time, and tell of it."""
+        """Count what was done since the last time, and tell of it, one after the other and in order."""
         self._done += count
-        if count:
-            await report(self._progress, self._done, self._total)
+        if count and self._progress is not None:
+            done = self._done
+            async with self._turn:  # several commands may end while an async function is under way
+                await report(self._progress, done, self._total)
 
 
 async def report(progress: Progress | None, done: int, total: int | None) -> None:

@@ -22,6 +22,7 @@ from mongodb_orm import (
     HistoryMixin,
     Indexed,
     InvalidValueError,
+    OperationError,
     Save,
     SoftDeleteMixin,
     StaleDocumentError,
@@ -127,6 +128,40 @@ async def test_progress_that_raises_leaves_what_was_not_sent_as_it_was(register:
     assert [guarded.updated_at for guarded in made] == moments
     assert [guarded.version for guarded in made] == [1, 1, 1]
     assert (await Guarded.bulk_save(made)).updated == 1
+
+
+async def test_progress_is_told_one_after_the_other(register: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    await register(Item)
+    made = await items(12)
+    for item in made:
+        item.number = 1
+    monkeypatch.setattr(bulk, "CHUNK", 2)
+    told: list[int] = []
+
+    async def tell(done: int, total: int | None) -> None:
+        await asyncio.sleep(0.02 / done)  # the first takes longest
+        told.append(done)
+
+    await Item.bulk_save(made, progress=tell)
+    assert told == [2, 4, 6, 8, 10, 12]
+
+
+async def test_objects_remember_when_it_could_not_be_asked_which_were_written(register: Any, admin: Any) -> None:
+    await register(Guarded)
+    gone, written = [await Guarded.create() for _ in range(2)]
+    await Guarded.filter(id=gone.id).delete()
+    gone.number = written.number = 1
+    failing = {"failCommands": ["find"], "errorCode": 8000}
+    admin.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": failing})
+    try:
+        with pytest.raises(OperationError):
+            await Guarded.bulk_save([gone, written])
+    finally:
+        admin.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+    assert (await Guarded.get_by_id(written.id)).number == 1
+    with pytest.raises(StaleDocumentError) as caught:
+        await written.save()
+    assert caught.value.may_be_own
 
 
 async def test_a_lost_connection_says_how_many_were_saved(
