@@ -25,7 +25,7 @@ from ..schema.normalizing import trim_nested_datetimes
 from ..types import Document
 from .kinds import loader, patient_loader
 from .serializers import storage_serializer
-from .settled import settled_fields
+from .settled import nesting_fields, settled_fields
 from .values import CODEC_OPTIONS, DRIVER_OPTIONS, PLAIN_OPTIONS, register_encoder
 
 M = TypeVar("M", bound=MappedModel)
@@ -171,15 +171,28 @@ class DocumentCodec(Generic[M]):
             raise self._corrupt(raw, error) from error
         return document
 
-    def check(self, raw: bytes) -> None:
-        """Raise when what is about to be stored could not be read again.
+    def check(self, raw: bytes) -> M:
+        """Return what will be read of what is about to be stored, or raise when that cannot be.
 
         Pydantic takes an object of a nested model as it is, so a change inside one shows here for the first time.
 
         Raises:
             ValidationError: When a value does not fit.
         """
-        self._validate(bson.decode(raw, self._options))
+        document: M = self._validate(bson.decode(raw, self._options))
+        return document
+
+    @cached_property
+    def nesting(self) -> frozenset[str]:
+        """The fields that hold objects, whose own fields Pydantic does not validate again."""
+        return nesting_fields(self._model)
+
+    @cached_property
+    def nesting_keys(self) -> tuple[str, ...]:
+        """Under what names a caller may give values of those fields."""
+        fields = self._model.__pydantic_fields__
+        keys = [key for name in self.nesting for key in (name, fields[name].alias, fields[name].validation_alias)]
+        return tuple({key for key in keys if isinstance(key, str)})
 
     @cached_property
     def settled(self) -> Mapping[str, SchemaValidator]:

@@ -13,7 +13,7 @@ from typing_extensions import is_typeddict
 
 from ..schema import fields_of
 
-_OPAQUE = frozenset({"metadata", "cls", "function", "ref", "default", "default_factory", "config", "expected"})
+OPAQUE = frozenset({"metadata", "cls", "function", "ref", "default", "default_factory", "config", "expected"})
 ARBITRARY = frozenset({"any", "is-instance", "function-plain", "callable", "is-subclass"})
 _OURS = frozenset({"pydantic", "pydantic_core", "pydantic_extra_types", "mongodb_orm", "functools", "builtins"})
 
@@ -57,7 +57,7 @@ class Rewriter:
         is_model = node.get("type") == "model"
         if is_model:
             self._classes.append(node["cls"])
-        copied = {key: value if key in _OPAQUE else self.walk(value) for key, value in node.items()}
+        copied = {key: value if key in OPAQUE else self.walk(value) for key, value in node.items()}
         kind = copied.get("type")
         if isinstance(kind, str):
             copied = self.visit(kind, copied)

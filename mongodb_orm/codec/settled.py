@@ -1,4 +1,4 @@
-"""Fields so plain that a change of one needs no look at the rest of its document."""
+"""What a field's type says of how much a change of it has to be looked at."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 from pydantic_core import SchemaValidator
 
 from ..schema import MappedModel
-from .rewriting import Node, function_of, is_users
+from .rewriting import OPAQUE, Node, function_of, is_users
 
 _WRAPPERS = frozenset({"default", "nullable"})
 _PLAIN = frozenset({"str", "int", "float", "bool", "bytes"})
+_OBJECTS = frozenset({"model", "dataclass", "definition-ref"})
 _TOUCHING = frozenset(
     {"strip_whitespace", "to_lower", "to_upper", "str_strip_whitespace", "str_to_lower", "str_to_upper"}
 )
@@ -37,6 +38,20 @@ def settled_fields(model: type[MappedModel]) -> dict[str, SchemaValidator]:
         for name, field in node["fields"].items()
         if name != kind and _is_settled(field["schema"])
     }
+
+
+def nesting_fields(model: type[MappedModel]) -> frozenset[str]:
+    """Return the fields that hold objects of Pydantic classes or dataclasses, at whatever depth."""
+    node: Any = model.__pydantic_core_schema__
+    while node["type"] != "model-fields" and "schema" in node:
+        node = node["schema"]
+    return frozenset(name for name, field in node.get("fields", {}).items() if _holds_objects(field["schema"]))
+
+
+def _holds_objects(node: Any) -> bool:
+    if isinstance(node, dict):
+        return node.get("type") in _OBJECTS or any(_holds_objects(node[key]) for key in node if key not in OPAQUE)
+    return isinstance(node, list | tuple) and any(map(_holds_objects, node))
 
 
 def _is_settled(node: Node) -> bool:

@@ -9,6 +9,7 @@ from ..compiler.changes import UpdateLike
 from ..exceptions import DuplicateDocumentError, InvalidValueError
 from ..persistence import saving
 from ..persistence.locking import retry_on_conflict
+from ..persistence.preparing import build
 from ..schema import spec_of
 from .instances import StoredModel
 
@@ -36,7 +37,7 @@ class WritableModel(StoredModel):
         Example:
             >>> user = await User.create(username="ann", email="ann@example.com")
         """
-        return await saving.insert(cls(**values))
+        return await saving.insert(build(cls, values))
 
     @classmethod
     async def update_many(

@@ -27,7 +27,7 @@ from .attending import attend
 from .changing import refuse_foreign
 from .identifiers import new_ids, note_given_id
 from .notices import observers
-from .preparing import revalidate
+from .preparing import build, revalidate
 from .progressing import Progress, Steps
 from .saving import is_certain, stamp_new
 from .validating import validate
@@ -139,7 +139,7 @@ def _build_all(model: type[D], items: list[Any]) -> list[D]:
     errors: list[tuple[tuple[int | str, ...], ValidationError]] = []
     for index, item in enumerate(items):
         try:
-            documents.append(model(**item) if type(item) is dict else _build(model, item))
+            documents.append(build(model, item) if type(item) is dict else _build(model, item))
         except ValidationError as error:
             errors.append(((index,), error))
         except TypeError as error:
@@ -160,9 +160,10 @@ def _build(model: type[D], item: Any) -> D:
             raise InvalidValueError(
                 f"{item!r} is stored already.", hint="Use save() to update it.", model=model.__name__, value=item
             )
+        revalidate(item)
         return item
     if isinstance(item, Mapping):
-        return model(**item)
+        return build(model, item)
     raise InvalidValueError(
         f"A {model.__name__} is made of a mapping or an object of it, not of {type(item).__name__}.",
         model=model.__name__,

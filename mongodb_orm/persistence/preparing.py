@@ -106,6 +106,7 @@ def check(document: MappedModel, *, force: bool = False) -> Checked | None:
         names = changed_names(spec, compared.changes)
         _refuse_frozen(spec, names)
         _revalidate_changed(document, names, adopted)
+        _revalidate_nested(document, names, adopted)
         _revalidate_extra(document, compared.changes, adopted)
         if adopted:
             compared = compare(document)
@@ -216,6 +217,29 @@ def revalidate(document: MappedModel) -> None:
     object.__setattr__(document, "__dict__", vars(checked))
     object.__setattr__(document, "__pydantic_extra__", checked.__pydantic_extra__)
     object.__setattr__(document, "__pydantic_fields_set__", given)
+    _revalidate_nested(document, list(spec.fields), {})
+
+
+def build(model: type[D], values: Mapping[str, Any]) -> D:
+    """Return a new object; nested objects that come as such may have been changed since they were made.
+
+    Raises:
+        ValidationError: When a value does not fit.
+    """
+    document = model(**values)
+    for key in codec_of(model).nesting_keys:
+        if not _is_data(values.get(key)):
+            revalidate(document)
+            break
+    return document
+
+
+def _is_data(value: Any) -> bool:
+    """Return whether a value is plain data, which Pydantic validates to its depth."""
+    kind = type(value)
+    if kind is dict:
+        return all(map(_is_data, value.values()))
+    return all(map(_is_data, value)) if kind is list else kind in SCALARS
 
 
 def revalidate_all(documents: Iterable[tuple[int, MappedModel]]) -> None:
@@ -274,6 +298,25 @@ def _revalidate_changed(document: MappedModel, names: Sequence[str], adopted: di
         for key, value in made.items():
             adopted.setdefault(key, values.get(key, _ABSENT))
             values[key] = value
+
+
+def _revalidate_nested(document: MappedModel, names: Sequence[str], adopted: dict[str, Any]) -> None:
+    """Do the same for what changed inside nested objects, which Pydantic takes as they are: adopt what is read of them.
+
+    An object that is read as it is stays the caller's own.
+    """
+    codec, spec = codec_of(type(document)), spec_of(type(document))
+    nested = [name for name in names if name in codec.nesting]
+    if not nested:
+        return
+    stored = [spec.fields[name].stored for name in nested]
+    sent = codec.dump_value(document)
+    read = codec_for(document).check(encode(sent, model=spec.name))
+    made = codec.dump_value(read)
+    for name, key in zip(nested, stored, strict=True):
+        if encode({key: made[key]}, model=spec.name) != encode({key: sent[key]}, model=spec.name):
+            adopted.setdefault(name, vars(document)[name])
+            vars(document)[name] = vars(read)[name]
 
 
 def _revalidate_extra(document: MappedModel, changes: Changes, adopted: dict[str, Any]) -> None:

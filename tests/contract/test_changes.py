@@ -62,6 +62,16 @@ class Person(BaseModel):
     labels: Annotated[list[str], Field(frozen=True)] = Field(default_factory=list)
 
 
+class Size(pydantic.BaseModel):
+    width: Annotated[int, Field(ge=0)] = 1
+
+
+class Parcel(BaseModel):
+    size: Size
+    sizes: list[Size]
+    number: Annotated[int, Field(ge=0)] = 0
+
+
 class Account(BaseModel, VersionedMixin):
     name: str = ""
     balance: int = 0
@@ -272,6 +282,54 @@ async def test_validation_on_assignment_as_configured(register_any: Any) -> None
     with pytest.raises(ValidationError):
         await person.save()
     assert person.age == "x"
+
+
+NEW: list[Any] = [
+    lambda parcel: parcel.save(),
+    lambda parcel: Parcel.bulk_create([parcel]),
+    lambda parcel: Parcel.bulk_insert([parcel]),
+    lambda parcel: Parcel.bulk_save([parcel]),
+    lambda parcel: Parcel.create(size=parcel.size, sizes=parcel.sizes, number=parcel.number),
+    lambda parcel: Parcel.bulk_create([{"size": parcel.size, "sizes": parcel.sizes, "number": parcel.number}]),
+]
+
+
+@pytest.mark.parametrize("write", NEW)
+async def test_a_new_object_that_was_changed_is_validated_to_its_depth(register_any: Any, write: Any) -> None:
+    await register_any(Parcel)
+    for spoil in (
+        lambda parcel: setattr(parcel, "number", -1),
+        lambda parcel: setattr(parcel.size, "width", -1),
+        lambda parcel: setattr(parcel.sizes[0], "width", "wide"),
+    ):
+        parcel = Parcel(size=Size(), sizes=[Size()])
+        spoil(parcel)
+        with pytest.raises(ValidationError):
+            await write(parcel)
+        assert await Parcel.count() == 0
+    parcel = Parcel(size=Size(width="5"), sizes=[Size()])
+    parcel.sizes[0].width = "7"  # type: ignore[assignment]
+    await write(parcel)
+    assert (await Parcel.filter().raw())[0]["sizes"] == [{"width": 7}]
+
+
+async def test_what_changes_inside_a_nested_object_is_stored_as_its_type(register_any: Any) -> None:
+    await register_any(Parcel)
+    parcel = await Parcel.create(size=Size(), sizes=[Size()])
+    size, sizes = parcel.size, parcel.sizes
+    size.width = 4
+    await parcel.save()
+    assert parcel.size is size
+    sizes[0].width = "6"  # type: ignore[assignment]
+    await parcel.save()
+    assert parcel.sizes == [Size(width=6)]
+    assert parcel.size is size
+    assert (await Parcel.filter().raw())[0]["sizes"] == [{"width": 6}]
+    assert not parcel.is_changed
+    parcel.sizes[0].width = -1
+    with pytest.raises(ValidationError):
+        await parcel.save()
+    assert parcel.sizes[0].width == -1
 
 
 async def test_a_save_adopts_what_a_validator_of_the_model_derives(register_any: Any) -> None:
