@@ -15,7 +15,7 @@ from ..expressions import join
 from ..hooks import hooks_of
 from ..schema import MappedModel, ModelSpec, set_snapshot, spec_of
 from ..timestamps import later_than
-from ..tracking import SCALARS, Changes
+from ..tracking import PLAIN, SCALARS, Changes
 from .changing import Compared, changed_names, compare, stored_id
 from .locking import next_version, version_filter
 from .validating import validate
@@ -239,7 +239,7 @@ def _is_data(value: Any) -> bool:
     kind = type(value)
     if kind is dict:
         return all(map(_is_data, value.values()))
-    return all(map(_is_data, value)) if kind is list else kind in SCALARS
+    return all(map(_is_data, value)) if kind is list else kind in PLAIN
 
 
 def revalidate_all(documents: Iterable[tuple[int, MappedModel]]) -> None:
