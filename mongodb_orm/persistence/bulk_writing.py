@@ -9,7 +9,7 @@ from ..connections.attempts import run_transaction
 from ..exceptions import ConfigurationError, TransactionError
 from ..schema import MappedModel
 from .gathering import Gathered
-from .progressing import Progress, check_progress, report
+from .progressing import Progress, Steps
 
 _SIZE = 1000
 
@@ -41,10 +41,9 @@ class BulkWriter:
         """
         if isinstance(size, bool) or size < 1:
             raise ConfigurationError(f"size is a whole number from 1, not {size!r}.")
-        check_progress(progress)
         self._size = size
         self._ordered = ordered
-        self._progress = progress
+        self._steps = Steps(progress)
         self._pending = Gathered()
         self.saved: int = 0
         self.deleted: int = 0
@@ -72,8 +71,7 @@ class BulkWriter:
         outcome = await gathered.write(self._ordered)
         self.saved += outcome.saved
         self.deleted += outcome.deleted
-        if outcome.saved or outcome.deleted:
-            await report(self._progress, self.saved + self.deleted, None)
+        await self._steps.add(outcome.saved + outcome.deleted)
         if outcome.failures:
             raise outcome.error() from outcome.failures[0].error
 

@@ -12,16 +12,6 @@ Progress = Callable[[int, int | None], object]
 """Takes how many are done, and how many there are, None when that is not known; a function that is plain or async."""
 
 
-def check_progress(progress: object) -> None:
-    """Refuse at once what could not be called after the first chunk.
-
-    Raises:
-        ConfigurationError: When it is neither None nor callable.
-    """
-    if progress is not None and not callable(progress):
-        raise ConfigurationError(f"progress is a function of two numbers, not {progress!r}.")
-
-
 class Steps:
     """How far one write of many has come, and who is told."""
 
@@ -31,7 +21,8 @@ class Steps:
         Raises:
             ConfigurationError: When `progress` is neither None nor callable.
         """
-        check_progress(progress)
+        if progress is not None and not callable(progress):
+            raise ConfigurationError(f"progress is a function of two numbers, not {progress!r}.")
         self._progress = progress
         self._total = total
         self._done = 0
@@ -43,12 +34,6 @@ class Steps:
         if count and self._progress is not None:
             done = self._done
             async with self._turn:  # several commands may end while an async function is under way
-                await report(self._progress, done, self._total)
-
-
-async def report(progress: Progress | None, done: int, total: int | None) -> None:
-    """Call a function with how many are done, where there is one."""
-    if progress is not None:
-        answer = progress(done, total)
-        if inspect.isawaitable(answer):
-            await answer
+                answer = self._progress(done, self._total)
+                if inspect.isawaitable(answer):
+                    await answer

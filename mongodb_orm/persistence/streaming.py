@@ -9,7 +9,7 @@ from ..connections.units import in_transaction
 from ..exceptions import BulkError, BulkFailure, ConfigurationError, ValidationError, shifted
 from ..schema import MappedModel
 from .bulk import Items, bulk_create, bulk_error, each
-from .progressing import Progress, check_progress, report
+from .progressing import Progress, Steps
 
 
 async def bulk_insert(
@@ -30,8 +30,7 @@ async def bulk_insert(
     """
     if isinstance(chunk_size, bool) or not isinstance(chunk_size, int) or chunk_size < 1:
         raise ConfigurationError(f"chunk_size is a whole number from 1, not {chunk_size!r}.")
-    check_progress(progress)
-    total = len(items) if isinstance(items, Sized) else None
+    steps = Steps(progress, len(items) if isinstance(items, Sized) else None)
     done = 0
     failures: list[BulkFailure] = []
     try:
@@ -48,7 +47,7 @@ async def bulk_insert(
             except ValidationError as error:
                 raise shifted(error, done) from None
             done += len(chunk)
-            await report(progress, done, total)
+            await steps.add(len(chunk))
     except BulkError:
         raise
     except BaseException as error:
